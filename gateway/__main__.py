@@ -1,0 +1,64 @@
+"""`python -m gateway`: reads the settings, runs the servers, and says in one line what is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+
+import uvloop
+
+from gateway.errors import SettingsError, StartError
+from gateway.server import serve
+from gateway.settings import describe_settings, load_settings
+from gateway.telemetry.logs import configure_logs
+
+_EPILOG = """\
+settings (environment variable, default, meaning):
+{settings}
+
+examples:
+  python -m gateway
+  DIPTYCH_GATEWAY_TRITON_GRPC_URL=triton:8001 DIPTYCH_GATEWAY_HTTP_HOST=0.0.0.0 python -m gateway
+  DIPTYCH_GATEWAY_HTTP_PORT=9080 DIPTYCH_GATEWAY_LOG_LEVEL=DEBUG python -m gateway
+"""
+
+_EXIT_USAGE = 2
+_EXIT_FAILURE = 1
+_EXIT_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Runs the gateway until a signal.
+
+    Returns:
+        0 after an orderly end, 1 when an address cannot be bound, 2 when a setting is wrong, 130
+        when a second signal cut the end short.
+    """
+    argparse.ArgumentParser(
+        prog="python -m gateway",
+        description="Diptych's gateway: REST and gRPC in front of Triton. "
+        "All settings come from the environment.",
+        epilog=_EPILOG.format(settings=describe_settings()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
+    try:
+        settings = load_settings(os.environ)
+    except SettingsError as error:
+        print(f"{error}\nSee python -m gateway --help.", file=sys.stderr)
+        return _EXIT_USAGE
+    configure_logs(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return _EXIT_FAILURE
+    except asyncio.CancelledError:
+        return _EXIT_INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What is let in: so far a fixed limit of requests in flight."""

@@ -1,0 +1,1 @@
+"""REST and gRPC: both translate to and from `classification`, and decide nothing else."""

@@ -1,0 +1,90 @@
+"""Domain values to the JSON of the REST API; `schemas` documents it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gateway.contract.manifest import ModalitySet
+
+if TYPE_CHECKING:
+    from gateway.catalog import Catalog, Variant
+    from gateway.classification.values import Classification
+
+
+def _ms(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def classification_answer(answer: Classification) -> dict[str, Any]:
+    """Returns the JSON of one classification, a `schemas.ClassifyAnswer`."""
+    timings = answer.timings
+    best = answer.ranking[0]
+    return {
+        "prediction_id": answer.prediction_id,
+        "variant": answer.variant,
+        "digest": answer.digest,
+        "modalities": modality_names(answer.modalities),
+        "label": best.label,
+        "score": best.score,
+        "top_k": [{"label": each.label, "score": each.score} for each in answer.ranking],
+        "timings_ms": {
+            "receive": _ms(timings.receive_ms),
+            "triton": _ms(timings.triton_ms),
+            "decode": _ms(timings.decode_ms),
+            "image_encoder": _ms(timings.image_encoder_ms),
+            "tokenise": _ms(timings.tokenise_ms),
+            "text_encoder": _ms(timings.text_encoder_ms),
+            "respond": _ms(timings.respond_ms),
+            "total": _ms(timings.total_ms),
+        },
+        "batch_sizes": {
+            "image_encoder": answer.image_batch_size,
+            "text_encoder": answer.text_batch_size,
+        },
+    }
+
+
+def modality_names(modalities: ModalitySet) -> list[str]:
+    """Returns the inputs of a modality set, image first."""
+    names = []
+    if modalities.has_image:
+        names.append("image")
+    if modalities.has_text:
+        names.append("text")
+    return names
+
+
+def models_answer(catalog: Catalog, default: Variant | None) -> dict[str, Any]:
+    """Returns the JSON of the catalog, a `schemas.ModelsAnswer`."""
+    return {
+        "models": [
+            _model(variant, is_default=variant is default)
+            for _, variant in sorted(catalog.variants.items())
+        ],
+        "not_routed": [
+            {
+                "model": each.model,
+                "reason": each.reason,
+                "variant": each.variant,
+                "digest": each.digest,
+            }
+            for each in catalog.refused
+        ],
+    }
+
+
+def _model(variant: Variant, *, is_default: bool) -> dict[str, Any]:
+    manifests = {modalities: variant.ensembles[modalities].manifest for modalities in ModalitySet}
+    whole = manifests[ModalitySet.BOTH]
+    return {
+        "variant": variant.name,
+        "digest": variant.digest,
+        "is_default": is_default,
+        "labels": list(variant.labels),
+        "modality_sets": list(manifests),
+        "quality": {name: each.quality.model_dump() for name, each in manifests.items()},
+        "max_image_pixels": whole.limits.max_image_pixels,
+        "max_text_tokens": whole.limits.max_text_tokens,
+        "expected_device": whole.expected_device,
+        "created_at": variant.created_at.isoformat(),
+    }

@@ -1,0 +1,104 @@
+"""Reads the body of an HTTP request within a limit, and notices when the client goes away.
+
+A body that says it is too large is refused before it is read; one that turns out to be, while it
+is. Nothing is spooled to disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from gateway.errors import ClientDisconnectedError, MalformedRequestError, PayloadTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from types import TracebackType
+
+    from starlette.requests import Request
+
+
+async def read_chunks(request: Request, max_body_bytes: int) -> AsyncIterator[bytes]:
+    """Yields the body as it arrives.
+
+    Raises:
+        PayloadTooLargeError: the body is, or says it is, above the limit.
+        ClientDisconnectedError: the body ended early because the client went away.
+        MalformedRequestError: the length header is not a number.
+    """
+    declared = request.headers.get("content-length")
+    if declared is not None:
+        if not (declared.isascii() and declared.isdigit()):
+            raise MalformedRequestError(
+                "content_length_invalid",
+                "Content-Length is not a number.",
+                field="Content-Length",
+            )
+        if int(declared) > max_body_bytes:
+            raise _body_too_large(max_body_bytes, int(declared))
+    received_bytes = 0
+    while True:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnectedError
+        chunk: bytes = message.get("body", b"")
+        received_bytes += len(chunk)
+        if received_bytes > max_body_bytes:
+            raise _body_too_large(max_body_bytes)
+        if chunk:
+            yield chunk
+        if not message.get("more_body", False):
+            return
+
+
+async def read_body(request: Request, max_body_bytes: int) -> bytes:
+    """Returns the whole body. Raises as `read_chunks` does."""
+    return b"".join([chunk async for chunk in read_chunks(request, max_body_bytes)])
+
+
+class CancelOnDisconnect:
+    """Cancels the work within when the client goes away: Triton then drops what is still queued.
+
+    To be entered after the body was read: the next message can only be the disconnect.
+
+    Raises:
+        ClientDisconnectedError: on leaving, when that happened.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._receive = request.receive
+        self._is_gone = False
+        self._worker: asyncio.Task[Any] | None = None
+
+    async def __aenter__(self) -> None:
+        """Starts to watch."""
+        self._worker = asyncio.current_task()
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stops to watch."""
+        self._watcher.cancel()
+        if self._is_gone and self._worker is not None:
+            self._worker.uncancel()
+            raise ClientDisconnectedError from None
+
+    async def _watch(self) -> None:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and self._worker is not None:
+            self._is_gone = True
+            self._worker.cancel()
+
+
+def _body_too_large(limit_bytes: int, actual_bytes: int | None = None) -> PayloadTooLargeError:
+    return PayloadTooLargeError(
+        "body_too_large",
+        f"The body is larger than {limit_bytes} bytes; send a smaller image or fewer items.",
+        field="body",
+        limit=limit_bytes,
+        actual=actual_bytes,
+    )

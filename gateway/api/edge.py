@@ -1,0 +1,104 @@
+"""The edge that every HTTP request passes: request id, metrics, access log, errors to problems.
+
+Plain ASGI: Starlette's `BaseHTTPMiddleware` runs each request in a task and copies its messages.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+
+from gateway.api.observation import Observation, request_id_from
+from gateway.api.problems import MEDIA_TYPE, Problem, routing_problem
+from gateway.errors import ClientDisconnectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from gateway.telemetry.metrics import Metrics
+
+_SCOPE_KEY: Final = "diptych.observation"
+_UNMATCHED: Final = "unmatched"
+_CLIENT_CLOSED: Final = "499"
+
+
+def observation_of(request: Request) -> Observation:
+    """Returns what is noted of a request; there for every request that passed the edge."""
+    observation: Observation = request.scope[_SCOPE_KEY]
+    return observation
+
+
+class Edge:
+    """ASGI middleware around all routes.
+
+    Args:
+        app: the application within.
+        metrics: where requests are counted.
+        is_draining: whether the process is shutting down; answers then close their connection, so
+            that clients go elsewhere.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, is_draining: Callable[[], bool]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._is_draining = is_draining
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = request_id_from(Headers(scope=scope).get("x-request-id"))
+        observation = Observation(request_id, scope["method"], _UNMATCHED)
+        scope[_SCOPE_KEY] = observation
+        status: int | None = None
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = message.setdefault("headers", [])
+                headers.append((b"x-request-id", request_id.encode("ascii")))
+                if self._is_draining():
+                    headers.append((b"connection", b"close"))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except ClientDisconnectedError as error:
+            observation.error_code = error.code
+        except Exception as error:  # noqa: BLE001 - the process's edge: nothing may pass
+            problem = self._note(observation, error)
+            if status is None:
+                await _send_problem(problem, error, send_noted)
+        finally:
+            if (route := scope.get("route")) is not None:
+                observation.route = route.path
+            observation.finish(self._metrics, _CLIENT_CLOSED if status is None else str(status))
+
+    def _note(self, observation: Observation, error: Exception) -> Problem:
+        if not isinstance(error, HTTPException):
+            return observation.note_error(error, self._metrics)
+        problem = routing_problem(error.status_code, error.detail, observation.request_id)
+        observation.error_code = problem.code
+        return problem
+
+
+async def _send_problem(problem: Problem, error: Exception, send: Send) -> None:
+    body = json.dumps(problem.to_json()).encode()
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    if problem.retry_after_s is not None:
+        headers.append((b"retry-after", str(problem.retry_after_s).encode()))
+    if isinstance(error, HTTPException) and error.headers:  # Allow, of a 405
+        headers += [(k.lower().encode(), v.encode()) for k, v in error.headers.items()]
+    await send({"type": "http.response.start", "status": problem.kind.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,134 @@
+"""The rules of the envelope that REST and gRPC share: what must be there, and how large it may be.
+
+What an image is, the ensemble decides; here it is bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.classification.values import ClassifyRequest
+from gateway.errors import InvalidInputError, MalformedRequestError, PayloadTooLargeError
+
+DEFAULT_TOP_K = 5
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeLimits:
+    """Limits of one item and of one request.
+
+    `max_text_chars` counts Unicode characters.
+    """
+
+    max_image_bytes: int
+    max_text_chars: int
+    max_top_k: int
+    max_batch_items: int
+    max_batch_body_bytes: int
+
+    @property
+    def max_text_bytes(self) -> int:
+        """Longest UTF-8 form of a text: 4 bytes a character."""
+        return 4 * self.max_text_chars
+
+
+@dataclass(frozen=True, slots=True)
+class RequestOrigin:
+    """Where a request comes from in time and in the logs; see `ClassifyRequest`."""
+
+    request_id: str
+    arrived_s: float
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a caller sent, as any transport reads it; None is what was not sent."""
+
+    image: bytes | None = None
+    text: str | None = None
+    top_k: int | None = None
+    variant: str | None = None
+
+
+def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> ClassifyRequest:
+    """Checks an item.
+
+    Raises:
+        MalformedRequestError: neither image nor text is there, or `top_k` or `variant` is out of
+            range.
+        InvalidInputError: the image has no bytes, or the text only white space.
+        PayloadTooLargeError: the image or the text is above its limit.
+    """
+    if item.image is None and item.text is None:
+        raise MalformedRequestError(
+            "input_missing", "Neither image nor text is given; send one of them or both."
+        )
+    if item.image is not None:
+        _check_image(item.image, limits.max_image_bytes)
+    if item.text is not None:
+        _check_text(item.text, limits.max_text_chars)
+    top_k = DEFAULT_TOP_K if item.top_k is None else item.top_k
+    if not 1 <= top_k <= limits.max_top_k:
+        raise MalformedRequestError(
+            "top_k_out_of_range",
+            f"top_k must be from 1 to {limits.max_top_k}.",
+            field="top_k",
+            limit=limits.max_top_k,
+            actual=top_k,
+        )
+    if item.variant is not None and not item.variant:
+        raise MalformedRequestError(
+            "variant_empty", "variant has no characters; leave it out instead.", field="variant"
+        )
+    return ClassifyRequest(
+        image=item.image,
+        text=item.text,
+        top_k=top_k,
+        variant=item.variant,
+        request_id=origin.request_id,
+        arrived_s=origin.arrived_s,
+        timeout_s=origin.timeout_s,
+    )
+
+
+def image_too_large(limit_bytes: int, actual_bytes: int | None = None) -> PayloadTooLargeError:
+    """Makes the error of an image above its limit."""
+    return PayloadTooLargeError(
+        "image_too_large",
+        f"The image is larger than {limit_bytes} bytes; send a smaller or more compressed one.",
+        field="image",
+        limit=limit_bytes,
+        actual=actual_bytes,
+    )
+
+
+def text_too_long(limit_chars: int, actual_chars: int | None = None) -> PayloadTooLargeError:
+    """Makes the error of a text above its limit."""
+    return PayloadTooLargeError(
+        "text_too_long",
+        f"The text is longer than {limit_chars} characters; shorten it.",
+        field="text",
+        limit=limit_chars,
+        actual=actual_chars,
+    )
+
+
+def _check_image(image: bytes, max_image_bytes: int) -> None:
+    if not image:
+        raise InvalidInputError(
+            "image_empty", "The image has no bytes; leave it out to send text alone.", field="image"
+        )
+    if len(image) > max_image_bytes:
+        raise image_too_large(max_image_bytes, len(image))
+
+
+def _check_text(text: str, max_text_chars: int) -> None:
+    if len(text) > max_text_chars:
+        raise text_too_long(max_text_chars, len(text))
+    if not text or text.isspace():
+        raise InvalidInputError(
+            "text_empty",
+            "The text has no characters but white space; leave it out to send an image alone.",
+            field="text",
+        )

@@ -1,0 +1,72 @@
+"""Domain values to and from the messages of `classify.proto`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.api.envelope import Item
+from gateway.api.proto.diptych.v1 import classify_pb2
+
+if TYPE_CHECKING:
+    from gateway.api.problems import Problem
+    from gateway.classification.values import Classification
+
+
+def to_item(message: classify_pb2.ClassifyRequest) -> Item:
+    """Reads what a caller sent."""
+    return Item(
+        image=message.image if message.HasField("image") else None,
+        text=message.text if message.HasField("text") else None,
+        top_k=message.top_k if message.HasField("top_k") else None,
+        variant=message.variant if message.HasField("variant") else None,
+    )
+
+
+def to_response(answer: Classification) -> classify_pb2.ClassifyResponse:
+    """Makes the message of one classification."""
+    timings = answer.timings
+    modalities = []
+    if answer.modalities.has_image:
+        modalities.append(classify_pb2.MODALITY_IMAGE)
+    if answer.modalities.has_text:
+        modalities.append(classify_pb2.MODALITY_TEXT)
+    return classify_pb2.ClassifyResponse(
+        prediction_id=answer.prediction_id,
+        variant=answer.variant,
+        digest=answer.digest,
+        modalities=modalities,
+        label=answer.ranking[0].label,
+        score=answer.ranking[0].score,
+        top_k=[
+            classify_pb2.LabelScore(label=each.label, score=each.score) for each in answer.ranking
+        ],
+        timings_ms=classify_pb2.Timings(
+            receive=timings.receive_ms,
+            triton=timings.triton_ms,
+            decode=timings.decode_ms,
+            image_encoder=timings.image_encoder_ms,
+            tokenise=timings.tokenise_ms,
+            text_encoder=timings.text_encoder_ms,
+            respond=timings.respond_ms,
+            total=timings.total_ms,
+        ),
+        batch_sizes=classify_pb2.BatchSizes(
+            image_encoder=answer.image_batch_size, text_encoder=answer.text_batch_size
+        ),
+    )
+
+
+def to_problem_message(problem: Problem) -> classify_pb2.Problem:
+    """Makes the message of a problem; its status is the gRPC status."""
+    return classify_pb2.Problem(
+        type=problem.kind.type_uri,
+        title=problem.kind.title,
+        status=problem.kind.grpc_status.value[0],
+        detail=problem.detail,
+        instance=problem.instance,
+        code=problem.code,
+        field=problem.field,
+        limit=problem.limit,
+        actual=problem.actual,
+        retry_after_s=problem.retry_after_s,
+    )

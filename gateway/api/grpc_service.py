@@ -1,0 +1,179 @@
+"""The gRPC service that classifies: one call, or a stream of items answered as they are ready."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Final
+
+import grpc
+
+from gateway.api.envelope import EnvelopeLimits, RequestOrigin, to_request
+from gateway.api.grpc_messages import to_item, to_problem_message, to_response
+from gateway.api.observation import Observation, request_id_from
+from gateway.api.problems import Problem, to_problem
+from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
+from gateway.errors import DrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from gateway.admission.in_flight import InFlightLimit
+    from gateway.classification.classifier import Classifier
+    from gateway.readiness import Readiness
+    from gateway.telemetry.metrics import Metrics
+
+PROBLEM_KEY: Final = "diptych-problem-bin"
+_REQUEST_ID_KEY: Final = "x-request-id"
+_METHOD: Final = "GRPC"
+_SERVICE: Final = classify_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
+
+
+class ClassifierService(classify_pb2_grpc.ClassifierServicer):
+    """Translates between the messages and the use case.
+
+    Args:
+        classifier: the use case.
+        limits: of the envelope.
+        in_flight: refuses what is too much; each message of a stream counts.
+        readiness: says when streams are to end.
+        metrics: where requests and faults are counted.
+        max_stream_concurrency: messages of one stream in flight; further ones wait unread.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        limits: EnvelopeLimits,
+        in_flight: InFlightLimit,
+        readiness: Readiness,
+        metrics: Metrics,
+        *,
+        max_stream_concurrency: int,
+    ) -> None:
+        self._classifier = classifier
+        self._limits = limits
+        self._in_flight = in_flight
+        self._readiness = readiness
+        self._metrics = metrics
+        self._max_stream_concurrency = max_stream_concurrency
+
+    async def Classify(  # noqa: N802 - the name in the contract
+        self, request: classify_pb2.ClassifyRequest, context: grpc.aio.ServicerContext
+    ) -> classify_pb2.ClassifyResponse:
+        """Classifies one item."""
+        observation = _observe(context, "Classify")
+        status = grpc.StatusCode.CANCELLED
+        try:
+            with self._in_flight:
+                response = await self._answer(request, observation, context.time_remaining())
+            status = grpc.StatusCode.OK
+        except Exception as error:
+            problem = observation.note_error(error, self._metrics)
+            status = problem.kind.grpc_status
+            await _abort(context, problem, observation.request_id)
+            raise  # unreachable: abort raises
+        finally:
+            observation.finish(self._metrics, status.name)
+        context.set_trailing_metadata(((_REQUEST_ID_KEY, observation.request_id),))
+        return response
+
+    async def ClassifyStream(  # noqa: N802 - the name in the contract
+        self,
+        request_iterator: AsyncIterator[classify_pb2.ClassifyStreamRequest],
+        context: grpc.aio.ServicerContext,
+    ) -> AsyncIterator[classify_pb2.ClassifyStreamResponse]:
+        """Classifies the items of a stream side by side.
+
+        When the process shuts down it reads no further message, answers those it has read, and ends
+        the stream with UNAVAILABLE.
+        """
+        request_id = _request_id(context)
+        slots = asyncio.Semaphore(self._max_stream_concurrency)
+        answers: asyncio.Queue[classify_pb2.ClassifyStreamResponse | None] = asyncio.Queue()
+
+        async def answer(message: classify_pb2.ClassifyStreamRequest) -> None:
+            answers.put_nowait(await self._stream_answer(message, request_id))
+
+        async def read(group: asyncio.TaskGroup) -> None:
+            await slots.acquire()  # before reading, so that all that was read is being answered
+            async for message in request_iterator:
+                group.create_task(answer(message))
+                await slots.acquire()
+
+        async def serve() -> None:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    reading = group.create_task(read(group))
+                    drained = group.create_task(self._readiness.wait_for_drain())
+                    await asyncio.wait((reading, drained), return_when=asyncio.FIRST_COMPLETED)
+                    reading.cancel()
+                    drained.cancel()
+            finally:
+                answers.put_nowait(None)
+
+        serving = asyncio.create_task(serve())
+        try:
+            while (response := await answers.get()) is not None:
+                yield response
+                slots.release()
+            await serving
+        finally:
+            serving.cancel()
+            await asyncio.wait((serving,))
+        if self._readiness.is_draining:
+            await _abort(context, to_problem(DrainingError(), request_id), request_id)
+
+    async def _stream_answer(
+        self, message: classify_pb2.ClassifyStreamRequest, request_id: str
+    ) -> classify_pb2.ClassifyStreamResponse:
+        observation = Observation(request_id, _METHOD, _route("ClassifyStream"))
+        status = grpc.StatusCode.CANCELLED
+        try:
+            with self._in_flight:
+                result = await self._answer(message.request, observation, None)
+            status = grpc.StatusCode.OK
+            return classify_pb2.ClassifyStreamResponse(client_id=message.client_id, result=result)
+        except Exception as error:  # noqa: BLE001 - a message that fails must not end the stream
+            problem = observation.note_error(error, self._metrics)
+            status = problem.kind.grpc_status
+            return classify_pb2.ClassifyStreamResponse(
+                client_id=message.client_id, problem=to_problem_message(problem)
+            )
+        finally:
+            observation.finish(self._metrics, status.name)
+
+    async def _answer(
+        self,
+        message: classify_pb2.ClassifyRequest,
+        observation: Observation,
+        timeout_s: float | None,
+    ) -> classify_pb2.ClassifyResponse:
+        origin = RequestOrigin(observation.request_id, observation.arrived_s, timeout_s)
+        request = to_request(to_item(message), origin, self._limits)
+        observation.note_item(None, request.modalities)
+        variant = self._classifier.assign(request.variant)
+        observation.note_item(variant.name, None)
+        return to_response(await self._classifier.classify(request, variant))
+
+
+def _route(method: str) -> str:
+    return f"{_SERVICE}/{method}"
+
+
+def _request_id(context: grpc.aio.ServicerContext) -> str:
+    sent = dict(context.invocation_metadata() or ()).get(_REQUEST_ID_KEY)
+    return request_id_from(sent if isinstance(sent, str) else None)
+
+
+def _observe(context: grpc.aio.ServicerContext, method: str) -> Observation:
+    return Observation(_request_id(context), _METHOD, _route(method))
+
+
+async def _abort(context: grpc.aio.ServicerContext, problem: Problem, request_id: str) -> None:
+    """Ends the call with the problem's status; raises, as `context.abort` does."""
+    metadata = (
+        (PROBLEM_KEY, json.dumps(problem.to_json()).encode()),
+        (_REQUEST_ID_KEY, request_id),
+    )
+    await context.abort(problem.kind.grpc_status, problem.detail, metadata)

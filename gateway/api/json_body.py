@@ -1,0 +1,124 @@
+"""Reads JSON bodies into `Item`s: one, or a batch in which a bad item fails alone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import pydantic_core
+from pydantic import BaseModel, ValidationError
+
+from gateway.api.envelope import EnvelopeLimits, Item
+from gateway.api.schemas import BatchBody, ClassifyBody
+from gateway.errors import MalformedRequestError, PayloadTooLargeError, RequestError
+from gateway.suggestion import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ENVELOPE_BYTES: Final = 16 * 1024
+"""Room for names, punctuation and white space beside the values themselves."""
+
+_THREAD_FROM_BYTES: Final = 1024 * 1024  # from here on decoding takes more than 5 ms
+_Body = TypeVar("_Body", bound=BaseModel)
+_Result = TypeVar("_Result")
+
+
+def max_json_bytes(limits: EnvelopeLimits) -> int:
+    """Largest JSON body of one item: base64 takes 4/3, an escaped character 12 bytes at most."""
+    return limits.max_image_bytes * 4 // 3 + 12 * limits.max_text_chars + ENVELOPE_BYTES
+
+
+async def read_item(body: bytes) -> Item:
+    """Reads one item.
+
+    Raises:
+        MalformedRequestError: not JSON, an unknown field, a wrong type, or invalid base64.
+    """
+    return await _off_loop(body, lambda: _to_item(_validate(ClassifyBody, _parse(body))))
+
+
+async def read_items(body: bytes, limits: EnvelopeLimits) -> list[Item | RequestError]:
+    """Reads a batch: for each item what it holds, or what is wrong with it.
+
+    Raises:
+        MalformedRequestError: the batch itself is not readable or has no items.
+        PayloadTooLargeError: it has too many items.
+    """
+    return await _off_loop(body, lambda: _to_items(_validate(BatchBody, _parse(body)), limits))
+
+
+async def _off_loop(body: bytes, decode: Callable[[], _Result]) -> _Result:
+    if len(body) < _THREAD_FROM_BYTES:
+        return decode()
+    return await asyncio.to_thread(decode)
+
+
+def _parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        return pydantic_core.from_json(body)
+    except ValueError as error:
+        raise MalformedRequestError(
+            "json_invalid", "The body is not valid JSON in UTF-8.", field="body"
+        ) from error
+
+
+def _validate(model: type[_Body], value: Any) -> _Body:  # noqa: ANN401 - any JSON value
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        name = str(fault["loc"][0])[:64] if fault["loc"] else None
+        if fault["type"] == "extra_forbidden" and name is not None:
+            raise MalformedRequestError(
+                "field_unknown",
+                f"A field has a name that is not known. {did_you_mean(name, model.model_fields)}",
+                field=name,
+            ) from error
+        if name is None:
+            raise MalformedRequestError(
+                "json_not_object", "The JSON value is not an object.", field="body"
+            ) from error
+        raise MalformedRequestError(
+            "field_invalid", f"{name}: {fault['msg']}.", field=name
+        ) from error
+
+
+def _to_items(batch: BatchBody, limits: EnvelopeLimits) -> list[Item | RequestError]:
+    if len(batch.items) > limits.max_batch_items:
+        raise PayloadTooLargeError(
+            "too_many_items",
+            f"A batch holds at most {limits.max_batch_items} items; split it.",
+            field="items",
+            limit=limits.max_batch_items,
+            actual=len(batch.items),
+        )
+    items: list[Item | RequestError] = []
+    for value in batch.items:
+        try:
+            items.append(_to_item(_validate(ClassifyBody, value)))
+        except RequestError as error:
+            items.append(error)
+    return items
+
+
+def _to_item(body: ClassifyBody) -> Item:
+    image = None if body.image is None else _decode_base64(body.image)
+    return Item(image=image, text=body.text, top_k=body.top_k, variant=body.variant)
+
+
+def _decode_base64(text: str) -> bytes:
+    if text.startswith("data:"):
+        raise MalformedRequestError(
+            "image_is_data_url",
+            "image is a data URL; send the base64 after its comma alone.",
+            field="image",
+        )
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedRequestError(
+            "image_not_base64", "image is not valid base64.", field="image"
+        ) from error

@@ -1,0 +1,99 @@
+"""What is noted of one request while it passes: for its metrics and its line in the log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.api.problems import Problem, to_problem
+from gateway.errors import BackendError, GatewayError, RequestError
+from gateway.telemetry.logs import log_event
+from gateway.telemetry.metrics import NONE, Metrics
+
+_LOG: Final = logging.getLogger("gateway.access")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
+_QUIET_ROUTES: Final = frozenset({"/livez", "/readyz", "/metrics"})  # probes, every few seconds
+SEVERAL: Final = "several"
+"""Label value of a request whose items differ in variant or modality set."""
+
+
+def request_id_from(header: str | None) -> str:
+    """Returns the id that the caller sent when it is well formed, else a new one."""
+    if header is not None and _REQUEST_ID.fullmatch(header):
+        return header
+    return uuid.uuid4().hex
+
+
+@dataclass(slots=True)
+class Observation:
+    """One request; filled in by whoever learns something.
+
+    Attributes:
+        request_id: the caller's or ours.
+        method: HTTP method, or `GRPC`.
+        route: template of the route; bounded.
+        variant: name of the variant; only names that the catalog knows.
+        modalities: modality set of the request.
+        error_code: code of the error that was answered, or None.
+        error: an exception that operators must see, or None.
+        arrived_s: reading of `time.perf_counter`.
+    """
+
+    request_id: str
+    method: str
+    route: str
+    variant: str = NONE
+    modalities: str = NONE
+    error_code: str | None = None
+    error: BaseException | None = None
+    arrived_s: float = field(default_factory=time.perf_counter)
+
+    def note_item(self, variant: str | None, modalities: str | None) -> None:
+        """Notes the variant and modality set of one of possibly several items."""
+        if variant is not None:
+            self.variant = variant if self.variant in {NONE, variant} else SEVERAL
+        if modalities is not None:
+            self.modalities = modalities if self.modalities in {NONE, modalities} else SEVERAL
+
+    def note_error(self, error: Exception, metrics: Metrics) -> Problem:
+        """Notes what went wrong, and translates it for the caller."""
+        problem = to_problem(error, self.request_id)
+        self.error_code = problem.code
+        if isinstance(error, RequestError):
+            metrics.count_input_fault(error.code)
+        if isinstance(error, BackendError) or not isinstance(error, GatewayError):
+            self.error = error
+        return problem
+
+    def finish(self, metrics: Metrics, code: str) -> None:
+        """Counts and logs the answered request.
+
+        Args:
+            metrics: where it is counted.
+            code: HTTP or gRPC status.
+        """
+        spent_s = time.perf_counter() - self.arrived_s
+        metrics.observe_request(self.route, self.variant, self.modalities, code, spent_s)
+        level = logging.DEBUG if self.route in _QUIET_ROUTES else logging.INFO
+        if self.error is not None:
+            level = logging.ERROR
+        log_event(
+            _LOG,
+            level,
+            "request",
+            error=self.error,
+            request_id=self.request_id,
+            method=self.method,
+            route=self.route,
+            code=code,
+            error_code=self.error_code,
+            # Triton's own words, which the caller does not get.
+            reason=getattr(self.error, "reason", None),
+            variant=self.variant,
+            modalities=self.modalities,
+            duration_ms=round(spent_s * 1000, 2),
+        )

@@ -1,0 +1,105 @@
+"""The OpenAPI page, where FastAPI cannot know it: bodies read from the socket, and the problems."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from gateway.api.problems import KINDS, MEDIA_TYPE
+from gateway.api.schemas import BatchBody, ClassifyBody, ProblemBody
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_REF: Final = "#/components/schemas/{model}"
+
+CLASSIFY_REQUEST: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "anyOf": [{"required": ["image"]}, {"required": ["text"]}],
+                    "properties": {
+                        "image": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "Image file: JPEG, PNG, WebP, GIF or BMP.",
+                        },
+                        "text": {"type": "string", "description": "Text to classify."},
+                        "top_k": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "default": 5,
+                            "description": "How many of the best labels to return.",
+                        },
+                        "variant": {
+                            "type": "string",
+                            "description": "Variant that is to answer; see /v1/models.",
+                        },
+                    },
+                }
+            },
+            "application/json": {
+                "schema": {"$ref": _REF.format(model=ClassifyBody.__name__)},
+                "example": {"text": "a red heart", "top_k": 3},
+            },
+        },
+    }
+}
+
+BATCH_REQUEST: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"$ref": _REF.format(model=BatchBody.__name__)},
+                "example": {"items": [{"text": "a red heart"}, {"text": "a green leaf"}]},
+            }
+        },
+    }
+}
+
+
+def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Returns the documented answers of a classifying route: the model, and every problem."""
+    titles: dict[int, list[str]] = {}
+    for kind in KINDS.values():
+        # 499 is what the log says of a client that left; nobody receives it.
+        if kind.status != 499 and kind.title not in titles.setdefault(kind.status, []):
+            titles[kind.status].append(kind.title)
+    titles.pop(499, None)
+    documented: dict[int | str, dict[str, Any]] = {200: {"model": model}}
+    for status, each in sorted(titles.items()):
+        documented[status] = {
+            "description": "; ".join(each),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model=ProblemBody.__name__)}}},
+        }
+        if status == 503:
+            documented[status]["headers"] = {
+                "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}
+            }
+    return documented
+
+
+class DocumentedApi(FastAPI):
+    """FastAPI with a page that knows the models that only this module refers to."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Returns the page; made on the first call."""
+        page = super().openapi()
+        schemas = page["components"]["schemas"]
+        if ClassifyBody.__name__ not in schemas:
+            _, definitions = models_json_schema(
+                [(model, "validation") for model in (ClassifyBody, BatchBody, ProblemBody)],
+                ref_template=_REF,
+            )
+            schemas |= definitions["$defs"]
+            schemas[BatchBody.__name__]["properties"]["items"]["items"] = {
+                "$ref": _REF.format(model=ClassifyBody.__name__)
+            }
+        return page

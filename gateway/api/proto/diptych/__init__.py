@@ -1,0 +1,1 @@
+"""Package `diptych` of the gRPC contract."""

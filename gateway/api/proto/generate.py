@@ -1,0 +1,54 @@
+"""Generates the stubs beside `classify.proto`: `python -m gateway.api.proto.generate`.
+
+A test generates them anew and compares.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+PROTO: Final = Path("gateway/api/proto/diptych/v1/classify.proto")
+"""Relative to the repository's root, as the generated imports follow it."""
+
+_ROOT: Final = Path(__file__).resolve().parents[3]
+
+
+class GenerationError(Exception):
+    """The protocol compiler refused the contract; it says why on standard error."""
+
+
+def generate(target: Path) -> list[Path]:
+    """Generates the stubs.
+
+    Args:
+        target: folder that takes the place of the repository's root.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        GenerationError: the contract does not compile.
+    """
+    # A development tool: not installed where the gateway serves.
+    from grpc_tools import protoc
+
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = ["protoc", f"-I{_ROOT}"]
+        arguments += [f"--{kind}_out={scratch}" for kind in ("python", "pyi", "grpc_python")]
+        if protoc.main([*arguments, str(PROTO)]) != 0:
+            raise GenerationError(str(PROTO))
+        written = []
+        for made in sorted(Path(scratch).rglob("*_pb2*")):
+            file = target / made.relative_to(scratch)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            partial = file.with_suffix(file.suffix + ".partial")
+            partial.write_bytes(made.read_bytes())
+            partial.replace(file)
+            written.append(file)
+    return written
+
+
+if __name__ == "__main__":
+    generate(_ROOT)

@@ -1,0 +1,152 @@
+"""The JSON of the REST API: bodies are validated by these models, answers are documented by them.
+
+Answers are built as plain dictionaries (`rest`), as validating our own output would cost more than
+making it; a test holds them against the models.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+
+from gateway.catalog import Refusal
+from gateway.contract.manifest import Digest, ModalitySet, Quality, Ratio
+from gateway.readiness import NotReady
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ClassifyBody(_Closed):
+    """One item to classify: an image, a text, or both."""
+
+    image: Annotated[StrictStr | None, Field(description="Image file in base64.")] = None
+    text: Annotated[StrictStr | None, Field(description="Text to classify.")] = None
+    top_k: Annotated[
+        StrictInt | None, Field(description="How many of the best labels to return; 5 by default.")
+    ] = None
+    variant: Annotated[
+        StrictStr | None, Field(description="Variant that is to answer; see /v1/models.")
+    ] = None
+
+
+class BatchBody(_Closed):
+    """Several items. Each is a `ClassifyBody`, validated apart: a bad one fails alone."""
+
+    items: Annotated[list[Any], Field(min_length=1)]
+
+
+class LabelScore(_Closed):
+    """A label with its calibrated probability."""
+
+    label: str
+    score: Ratio
+
+
+class Timings(_Closed):
+    """Milliseconds. The encoders' stages lie within `triton`, image and text side by side."""
+
+    receive: float
+    triton: float
+    decode: float | None
+    image_encoder: float | None
+    tokenise: float | None
+    text_encoder: float | None
+    respond: float
+    total: float
+
+
+class BatchSizes(_Closed):
+    """Items in the encoder batches that this one was part of."""
+
+    image_encoder: int | None
+    text_encoder: int | None
+
+
+class ClassifyAnswer(_Closed):
+    """The answer to one item."""
+
+    prediction_id: str
+    variant: str
+    digest: Digest
+    modalities: list[Literal["image", "text"]]
+    label: str
+    score: Ratio
+    top_k: list[LabelScore]
+    timings_ms: Timings
+    batch_sizes: BatchSizes
+
+
+class ProblemBody(BaseModel):
+    """A problem (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    field: str | None = None
+    limit: int | None = None
+    actual: int | None = None
+    retry_after_s: int | None = None
+
+
+class BatchResult(_Closed):
+    """One item's answer or its problem."""
+
+    result: ClassifyAnswer | None = None
+    problem: ProblemBody | None = None
+
+
+class BatchAnswer(_Closed):
+    """One entry for each item, in the items' order."""
+
+    items: list[BatchResult]
+
+
+class ModelAnswer(_Closed):
+    """A variant that is routed."""
+
+    variant: str
+    digest: Digest
+    is_default: bool
+    labels: list[str]
+    modality_sets: list[ModalitySet]
+    quality: dict[ModalitySet, Quality]
+    max_image_pixels: int
+    max_text_tokens: int
+    expected_device: Literal["cpu", "gpu"]
+    created_at: datetime
+
+
+class NotRoutedAnswer(_Closed):
+    """An ensemble that Triton serves and nothing is routed to."""
+
+    model: str
+    reason: Refusal
+    variant: str | None
+    digest: str | None
+
+
+class ModelsAnswer(_Closed):
+    """All variants, and what is not routed with the reason."""
+
+    models: list[ModelAnswer]
+    not_routed: list[NotRoutedAnswer]
+
+
+class ReadyAnswer(_Closed):
+    """Whether this instance should get traffic, and what speaks against it."""
+
+    is_ready: bool
+    reasons: list[NotReady]
+
+
+class LiveAnswer(_Closed):
+    """The process runs."""
+
+    is_alive: Literal[True]

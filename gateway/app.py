@@ -1,0 +1,119 @@
+"""Wiring: makes the collaborators and hands them to the REST application and the gRPC server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from prometheus_client import CollectorRegistry
+from starlette.exceptions import HTTPException
+
+from gateway.admission.in_flight import InFlightLimit
+from gateway.api.edge import Edge
+from gateway.api.envelope import EnvelopeLimits
+from gateway.api.grpc_server import GrpcServer
+from gateway.api.grpc_service import ClassifierService
+from gateway.api.openapi import DocumentedApi
+from gateway.api.operations import OperationsApi
+from gateway.api.rest import ClassificationApi
+from gateway.classification.classifier import Classifier
+from gateway.readiness import Readiness
+from gateway.telemetry.metrics import Metrics
+from gateway.triton.poller import CatalogPoller
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.requests import Request
+
+    from gateway.settings import Settings
+    from gateway.triton.backend import InferenceBackend
+
+_DESCRIPTION: Final = "Classifies an image, a text, or both, with a model that Triton serves."
+
+
+@dataclass(frozen=True)
+class Collaborators:
+    """All that the two servers need, made once."""
+
+    settings: Settings
+    metrics: Metrics
+    poller: CatalogPoller
+    readiness: Readiness
+    classifier: Classifier
+    in_flight: InFlightLimit
+    limits: EnvelopeLimits
+
+
+def make_collaborators(settings: Settings, backend: InferenceBackend) -> Collaborators:
+    """Makes everything but the servers and the backend. To be called inside the event loop."""
+    metrics = Metrics(CollectorRegistry())
+    poller = CatalogPoller(backend, metrics, settings.catalog_refresh_s)
+    return Collaborators(
+        settings=settings,
+        metrics=metrics,
+        poller=poller,
+        readiness=Readiness(backend, poller),
+        classifier=Classifier(
+            backend,
+            lambda: poller.catalog,
+            metrics,
+            default_variant=settings.default_variant,
+            request_timeout_s=settings.request_timeout_s,
+        ),
+        in_flight=InFlightLimit(settings.max_concurrency, metrics.set_in_flight),
+        limits=EnvelopeLimits(
+            max_image_bytes=settings.max_image_bytes,
+            max_text_chars=settings.max_text_chars,
+            max_top_k=settings.max_top_k,
+            max_batch_items=settings.max_batch_items,
+            max_batch_body_bytes=settings.max_batch_body_bytes,
+        ),
+    )
+
+
+def create_app(parts: Collaborators) -> FastAPI:
+    """Makes the REST application."""
+    app = DocumentedApi(
+        title="Diptych",
+        version=version("diptych"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: _pass_to_edge},
+    )
+    app.add_middleware(Edge, metrics=parts.metrics, is_draining=lambda: parts.readiness.is_draining)
+    app.include_router(
+        ClassificationApi(
+            parts.classifier,
+            parts.limits,
+            parts.in_flight,
+            parts.metrics,
+            receive_timeout_s=parts.settings.request_timeout_s,
+        ).routes()
+    )
+    app.include_router(
+        OperationsApi(
+            lambda: parts.poller.catalog, parts.classifier, parts.readiness, parts.metrics.registry
+        ).routes()
+    )
+    return app
+
+
+def create_grpc_server(parts: Collaborators) -> GrpcServer:
+    """Makes the gRPC server. To be called inside the event loop."""
+    service = ClassifierService(
+        parts.classifier,
+        parts.limits,
+        parts.in_flight,
+        parts.readiness,
+        parts.metrics,
+        max_stream_concurrency=parts.settings.max_stream_concurrency,
+    )
+    return GrpcServer(service, parts.readiness, parts.limits)
+
+
+async def _pass_to_edge(request: Request, error: Exception) -> NoReturn:
+    """Keeps Starlette from answering 404 and 405 itself: the edge makes problems of all errors."""
+    raise error

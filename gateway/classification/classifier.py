@@ -1,0 +1,174 @@
+"""Classifies one item: REST and gRPC only translate.
+
+It chooses the variant, calls its ensemble, and measures the stages. It knows neither transports nor
+models.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from gateway.classification.outputs import ABSENT, rank, read_row, read_trace
+from gateway.classification.values import Classification, StageTimings
+from gateway.contract import tensors
+from gateway.errors import DeadlineExceededError, GatewayError, RequestError
+from gateway.routing.choice import choose_variant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.catalog import Catalog, Variant
+    from gateway.classification.values import ClassifyRequest
+    from gateway.contract.manifest import ModalitySet
+    from gateway.telemetry.metrics import Metrics
+    from gateway.triton.backend import InferenceBackend
+
+_MS: Final = 1000.0
+
+
+def new_prediction_id() -> str:
+    """Returns a fresh, opaque, unique id."""
+    return f"pred_{uuid.uuid4().hex}"
+
+
+class Classifier:
+    """Classifies with whatever the catalog serves.
+
+    Args:
+        backend: the inference server.
+        catalog: returns what is served now.
+        metrics: outcomes, stages and batch sizes go there.
+        default_variant: answers requests that name none; None: the newest.
+        request_timeout_s: longest time from arrival to answer.
+        new_id: makes prediction ids.
+    """
+
+    def __init__(
+        self,
+        backend: InferenceBackend,
+        catalog: Callable[[], Catalog],
+        metrics: Metrics,
+        *,
+        default_variant: str | None,
+        request_timeout_s: float,
+        new_id: Callable[[], str] = new_prediction_id,
+    ) -> None:
+        self._backend = backend
+        self._catalog = catalog
+        self._metrics = metrics
+        self._default_variant = default_variant
+        self._request_timeout_s = request_timeout_s
+        self._new_id = new_id
+
+    def assign(self, name: str | None) -> Variant:
+        """Chooses the variant for a request that asks for `name`, or for none in particular.
+
+        Raises:
+            UnknownVariantError: there is none of that name.
+            VariantUnavailableError: it is not served now.
+        """
+        return choose_variant(self._catalog(), name, self._default_variant)
+
+    async def classify(self, request: ClassifyRequest, variant: Variant) -> Classification:
+        """Classifies one item with one variant.
+
+        Raises:
+            InvalidInputError: the image or text itself cannot be classified.
+            UnavailableError: not now; says when to try again.
+            DeadlineExceededError: the time of the request is spent.
+            BackendError: Triton failed or broke the contract.
+        """
+        modalities = request.modalities
+        outcome = "ok"
+        try:
+            return await self._classify(request, variant, modalities)
+        except GatewayError as error:
+            outcome = error.code
+            if isinstance(error, RequestError):
+                # Its code is a model step's own: an outcome is one of a fixed set.
+                outcome = "input_fault"
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        finally:
+            self._metrics.count_classification(variant.name, modalities, outcome)
+
+    async def _classify(
+        self, request: ClassifyRequest, variant: Variant, modalities: ModalitySet
+    ) -> Classification:
+        ensemble = variant.ensembles[modalities]
+        inputs: dict[str, bytes] = {}
+        if request.image is not None:
+            inputs[tensors.IMAGE] = request.image
+        if request.text is not None:
+            inputs[tensors.TEXT] = request.text.encode()
+        called_s = time.perf_counter()
+        outputs = await self._backend.infer(
+            ensemble.model,
+            inputs,
+            timeout_s=self._time_left_s(request, called_s),
+            request_id=request.request_id,
+        )
+        answered_s = time.perf_counter()
+        ranking = rank(
+            read_row(outputs, tensors.LOGITS, len(variant.labels)),
+            variant.labels,
+            ensemble.manifest.temperature,
+            request.top_k,
+        )
+        image = read_trace(outputs, tensors.IMAGE_TRACE) if modalities.has_image else ABSENT
+        text = read_trace(outputs, tensors.TEXT_TRACE) if modalities.has_text else ABSENT
+        finished_s = time.perf_counter()
+        timings = StageTimings(
+            receive_ms=(called_s - request.arrived_s) * _MS,
+            triton_ms=(answered_s - called_s) * _MS,
+            decode_ms=image.preprocess_ms,
+            image_encoder_ms=image.encode_ms,
+            tokenise_ms=text.preprocess_ms,
+            text_encoder_ms=text.encode_ms,
+            respond_ms=(finished_s - answered_s) * _MS,
+            total_ms=(finished_s - request.arrived_s) * _MS,
+        )
+        classification = Classification(
+            prediction_id=self._new_id(),
+            variant=variant.name,
+            digest=variant.digest,
+            modalities=modalities,
+            ranking=ranking,
+            timings=timings,
+            image_batch_size=image.batch_size,
+            text_batch_size=text.batch_size,
+        )
+        self._observe(classification)
+        return classification
+
+    def _time_left_s(self, request: ClassifyRequest, now_s: float) -> float:
+        timeout_s = self._request_timeout_s
+        if request.timeout_s is not None:
+            timeout_s = min(timeout_s, request.timeout_s)
+        left_s = timeout_s - (now_s - request.arrived_s)
+        if left_s <= 0:
+            raise DeadlineExceededError
+        return left_s
+
+    def _observe(self, answer: Classification) -> None:
+        timings = answer.timings
+        for stage, spent_ms in (
+            ("receive", timings.receive_ms),
+            ("triton", timings.triton_ms),
+            ("decode", timings.decode_ms),
+            ("image_encoder", timings.image_encoder_ms),
+            ("tokenise", timings.tokenise_ms),
+            ("text_encoder", timings.text_encoder_ms),
+            ("respond", timings.respond_ms),
+        ):
+            if spent_ms is not None:
+                self._metrics.observe_stage(stage, spent_ms / _MS)
+        if answer.image_batch_size is not None:
+            self._metrics.observe_batch_size("image", answer.image_batch_size)
+        if answer.text_batch_size is not None:
+            self._metrics.observe_batch_size("text", answer.text_batch_size)

@@ -1,0 +1,69 @@
+"""Reads an ensemble's outputs: logits to calibrated, ranked labels, and the traces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from gateway.classification.values import RankedLabel
+from gateway.contract import tensors
+from gateway.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.triton.backend import Row
+
+_US_PER_MS: Final = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a branch of the ensemble tells of itself; all None for an absent modality."""
+
+    preprocess_ms: float | None
+    encode_ms: float | None
+    batch_size: int | None
+
+
+ABSENT: Final = Trace(None, None, None)
+
+
+def read_row(outputs: Mapping[str, Row], name: str, length: int) -> Row:
+    """Returns one output, of shape (length,) and finite.
+
+    Raises:
+        BackendError: it is not there, or not like that.
+    """
+    row = outputs.get(name)
+    if row is None or row.shape != (length,) or not np.isfinite(row).all():
+        raise BackendError(f"output {name} is missing, misshapen or not finite")
+    return row
+
+
+def read_trace(outputs: Mapping[str, Row], name: str) -> Trace:
+    """Reads a trace output; see `tensors.TRACE_FIELDS`. Raises as `read_row` does."""
+    row = read_row(outputs, name, len(tensors.TRACE_FIELDS))
+    preprocess_us, encode_us, batch_size = row.tolist()
+    return Trace(preprocess_us / _US_PER_MS, encode_us / _US_PER_MS, int(batch_size))
+
+
+def rank(
+    logits: Row, labels: tuple[str, ...], temperature: float, top_k: int
+) -> tuple[RankedLabel, ...]:
+    """Calibrates logits by temperature (Guo et al. 2017, arXiv:1706.04599) and takes the best.
+
+    Args:
+        logits: of shape (labels,).
+        labels: in the order of the logits.
+        temperature: above 0; 1 leaves the softmax as it is.
+        top_k: how many to return; all when there are fewer.
+    """
+    scaled = logits.astype(np.float64) / temperature  # (labels,)
+    odds = np.exp(scaled - scaled.max())
+    probabilities = odds / odds.sum()
+    # Stable, so that equal scores keep the labels' order.
+    best = np.argsort(-probabilities, kind="stable")[:top_k]
+    return tuple(RankedLabel(labels[i], float(probabilities[i])) for i in best.tolist())

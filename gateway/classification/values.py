@@ -1,0 +1,88 @@
+"""What goes into a classification and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.contract.manifest import ModalitySet
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyRequest:
+    """One item, its envelope already checked: at least one of `image` and `text` is there.
+
+    Attributes:
+        image: an encoded image file, or None.
+        text: text with at least one character that is not white space, or None.
+        top_k: how many of the best labels to return; at least 1.
+        variant: name of the variant that is to answer, or None.
+        request_id: for logs, here and in Triton.
+        arrived_s: reading of `time.perf_counter` when the request began to arrive.
+        timeout_s: time from arrival that the caller allows, or None for the service's own limit.
+    """
+
+    image: bytes | None
+    text: str | None
+    top_k: int
+    variant: str | None
+    request_id: str
+    arrived_s: float
+    timeout_s: float | None = None
+
+    @property
+    def modalities(self) -> ModalitySet:
+        """Which inputs are there."""
+        if self.image is None:
+            return ModalitySet.TEXT
+        return ModalitySet.IMAGE if self.text is None else ModalitySet.BOTH
+
+
+@dataclass(frozen=True, slots=True)
+class RankedLabel:
+    """A label with its calibrated probability."""
+
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageTimings:
+    """Where the time went, in milliseconds. The stages of an absent modality are None.
+
+    `receive_ms`, `triton_ms` and `respond_ms` add up to `total_ms`. The other four lie within
+    `triton_ms`, image and text side by side; an encoder's is that of its whole batch.
+    """
+
+    receive_ms: float
+    triton_ms: float
+    decode_ms: float | None
+    image_encoder_ms: float | None
+    tokenise_ms: float | None
+    text_encoder_ms: float | None
+    respond_ms: float
+    total_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The answer to one `ClassifyRequest`.
+
+    Attributes:
+        prediction_id: unique name of this answer.
+        variant: name of the variant that answered.
+        digest: digest of that variant.
+        modalities: the inputs that were used.
+        ranking: the best labels, best first; never empty.
+        timings: where the time went.
+        image_batch_size: items in the image encoder's batch, or None without an image.
+        text_batch_size: items in the text encoder's batch, or None without a text.
+    """
+
+    prediction_id: str
+    variant: str
+    digest: str
+    modalities: ModalitySet
+    ranking: tuple[RankedLabel, ...]
+    timings: StageTimings
+    image_batch_size: int | None
+    text_batch_size: int | None

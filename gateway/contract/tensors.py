@@ -1,0 +1,28 @@
+"""Names, dtypes and shapes of the tensors of every published ensemble.
+
+Exporters build ensembles with these signatures; the gateway and any direct Triton client call
+them. A variant has one ensemble for each `ModalitySet`; it has the inputs of that set and the
+traces of that set, and always `LOGITS`. Shapes below leave out the batch axis.
+
+| tensor | dtype | shape | content |
+|---|---|---|---|
+| `IMAGE` | BYTES | [1] | an encoded image file, as it was uploaded |
+| `TEXT` | BYTES | [1] | UTF-8 text |
+| `LOGITS` | FP32 | [labels] | uncalibrated scores; probabilities = softmax(logits / temperature) |
+| `IMAGE_TRACE` | FP32 | [3] | see `TRACE_FIELDS` |
+| `TEXT_TRACE` | FP32 | [3] | see `TRACE_FIELDS` |
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+IMAGE: Final = "IMAGE"
+TEXT: Final = "TEXT"
+LOGITS: Final = "LOGITS"
+IMAGE_TRACE: Final = "IMAGE_TRACE"
+TEXT_TRACE: Final = "TEXT_TRACE"
+
+TRACE_FIELDS: Final = ("preprocess_us", "encode_us", "batch_size")
+"""A trace row: time to decode or tokenise this item and time of the encoder's whole batch, both in
+microseconds, and how many items that batch held."""

@@ -1,0 +1,177 @@
+"""All errors of the gateway. They know neither HTTP nor gRPC: `api.problems` maps each to a status.
+
+GatewayError
+├── RequestError                     the caller can repair it; what it says is safe to show
+│   ├── MalformedRequestError            the envelope cannot be read: syntax, names, types, ranges
+│   ├── UnsupportedContentTypeError      a media type that no route reads
+│   ├── PayloadTooLargeError             a body, an image, a text or a batch above its limit
+│   ├── InvalidInputError                well formed, but the image or text cannot be classified
+│   └── UnknownVariantError              no variant of that name
+├── UnavailableError                 nobody's fault; trying again later can succeed
+│   ├── OverloadedError                  more work than can be taken on now
+│   ├── BackendUnavailableError          Triton cannot be reached
+│   ├── VariantUnavailableError          the variant exists but is not served at the moment
+│   └── DrainingError                    this process is shutting down
+├── DeadlineExceededError            the answer would come after the request's time is spent
+├── ClientDisconnectedError          nobody waits for the answer any more
+└── BackendError                     Triton answered with something that must not happen
+
+StartError                           the process cannot start; for the operator
+├── SettingsError                    the environment does not make valid settings
+└── BindError                        an address to listen on is taken or not ours
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """Base of all errors that the gateway raises on purpose.
+
+    Attributes:
+        code: stable identifier in snake case, for programs.
+        detail: one sentence for the caller; never a library's text, never the payload.
+    """
+
+    code: str = "internal"
+    detail: str = "The service failed; the request itself is not at fault."
+
+    def __init__(self, detail: str | None = None) -> None:
+        if detail is not None:
+            self.detail = detail
+        super().__init__(self.detail)
+
+
+class RequestError(GatewayError):
+    """The request is at fault.
+
+    Attributes:
+        field: the part, field or header that is at fault, or None when it is the whole.
+        limit: the limit that was exceeded, in the unit that `detail` names.
+        actual: the value that exceeded the limit, where it is known.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        limit: int | None = None,
+        actual: int | None = None,
+    ) -> None:
+        self.code = code
+        self.field = field
+        self.limit = limit
+        self.actual = actual
+        super().__init__(detail)
+
+
+class MalformedRequestError(RequestError):
+    """The envelope cannot be read."""
+
+
+class UnsupportedContentTypeError(RequestError):
+    """The request's media type is not one that the route reads."""
+
+
+class PayloadTooLargeError(RequestError):
+    """Something is above its limit; `limit` says which."""
+
+
+class InvalidInputError(RequestError):
+    """The image or the text itself cannot be classified."""
+
+
+class UnknownVariantError(RequestError):
+    """No variant of the requested name exists."""
+
+
+class UnavailableError(GatewayError):
+    """The service cannot answer now.
+
+    Attributes:
+        retry_after_s: when another try is worth it, in seconds.
+    """
+
+    def __init__(self, detail: str | None = None, *, retry_after_s: int = 1) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(detail)
+
+
+class OverloadedError(UnavailableError):
+    """More work is in flight or queued than the service takes on."""
+
+    code = "overloaded"
+    detail = "The service has as much work as it can take on; try again later."
+
+
+class BackendUnavailableError(UnavailableError):
+    """Triton cannot be reached."""
+
+    code = "backend_unavailable"
+    detail = "The inference backend cannot be reached at the moment; try again later."
+
+
+class VariantUnavailableError(UnavailableError):
+    """The variant is known, but nothing serves it at the moment."""
+
+    code = "variant_unavailable"
+    detail = "The variant is not served at the moment; try again later."
+
+
+class DrainingError(UnavailableError):
+    """This process is shutting down; another replica or a later try can answer."""
+
+    code = "draining"
+    detail = "This instance is shutting down; try again."
+
+
+class DeadlineExceededError(GatewayError):
+    """The time of the request is spent."""
+
+    code = "deadline_exceeded"
+    detail = "The answer was not ready within the time allowed for the request."
+
+
+class ClientDisconnectedError(GatewayError):
+    """The client went away; its work was cancelled."""
+
+    code = "client_disconnected"
+    detail = "The client closed the connection before the answer."
+
+
+class BackendError(GatewayError):
+    """Triton failed or broke the contract; `reason` is for the log alone.
+
+    Attributes:
+        reason: what happened, for operators. It may quote Triton and is never shown to callers.
+    """
+
+    code = "backend_failure"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__()
+
+
+class StartError(Exception):
+    """The process cannot start; the message says why and what to do, one line for each fault."""
+
+
+class SettingsError(StartError):
+    """The environment does not make valid settings."""
+
+
+class BindError(StartError):
+    """An address that the process is to listen on is taken or not one of this machine's.
+
+    Attributes:
+        address: the host and port.
+    """
+
+    def __init__(self, protocol: str, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"{protocol} cannot listen on {address}: the port is taken or the address is not one "
+            f"of this machine's. Set DIPTYCH_GATEWAY_{protocol}_HOST or _PORT to another."
+        )

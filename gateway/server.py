@@ -1,0 +1,186 @@
+"""Runs the HTTP and the gRPC server in one event loop, and ends both without losing a request.
+
+On SIGTERM or SIGINT readiness goes off. For `drain_delay_s` requests are still answered, each
+closing its connection, so that balancers and clients go elsewhere. Then nothing more is accepted,
+what is in flight is answered within `drain_timeout_s`, and the process ends with 0. A second signal
+ends it at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import math
+import signal
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from gateway.app import Collaborators, create_app, create_grpc_server, make_collaborators
+from gateway.errors import BindError
+from gateway.telemetry.logs import log_event
+from gateway.triton.grpc_backend import TritonBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from fastapi import FastAPI
+
+    from gateway.api.grpc_server import GrpcServer
+    from gateway.settings import Settings
+
+_LOG: Final = logging.getLogger(__name__)
+_LAST_READ_S: Final = 0.1
+
+
+class _HttpServer(uvicorn.Server):
+    """Uvicorn without its own signal handling, which would end the process by the signal."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves the signals to `serve`."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stops to accept, then gives requests already on their way the time to be read.
+
+        Uvicorn closes idle connections in the same step in which it stops to accept; a request
+        whose bytes had arrived but were not yet read would be lost.
+        """
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LAST_READ_S)
+        await super().shutdown(sockets)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the servers listen; differs from the settings where those say 0."""
+
+    http: int
+    grpc: int
+
+
+async def serve(settings: Settings) -> None:
+    """Serves until a signal.
+
+    Raises:
+        BindError: an address is taken or not ours.
+    """
+    await serve_until(_stop_on_signals(), settings, _log_started)
+
+
+async def serve_until(
+    stop: asyncio.Event, settings: Settings, on_started: Callable[[Ports], None]
+) -> None:
+    """Serves until `stop` is set, then drains and returns.
+
+    Args:
+        stop: ends it.
+        settings: of the process.
+        on_started: called once, when both servers accept.
+
+    Raises:
+        BindError: an address is taken or not ours.
+    """
+    backend = TritonBackend(
+        settings.triton_grpc_url,
+        max_request_bytes=settings.max_image_bytes + 4 * settings.max_text_chars,
+    )
+    try:
+        parts = make_collaborators(settings, backend)
+        with _bind_http(settings.http_host, settings.http_port) as http_socket:
+            await _run_servers(stop, parts, http_socket, on_started)
+    finally:
+        await backend.close()
+
+
+async def _run_servers(
+    stop: asyncio.Event,
+    parts: Collaborators,
+    http_socket: socket.socket,
+    on_started: Callable[[Ports], None],
+) -> None:
+    settings = parts.settings
+    http_server = _http_server(create_app(parts), settings)
+    grpc_server = create_grpc_server(parts)
+    ports = Ports(
+        http=http_socket.getsockname()[1],
+        grpc=grpc_server.bind(settings.grpc_host, settings.grpc_port),
+    )
+    await parts.poller.refresh()
+    # What was made so far lives as long as the process; the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    async with asyncio.TaskGroup() as tasks:
+        polling = tasks.create_task(parts.poller.run())
+        mirroring = tasks.create_task(grpc_server.mirror_readiness())
+        serving = tasks.create_task(http_server.serve(sockets=[http_socket]))
+        await grpc_server.start()
+        on_started(ports)
+        await stop.wait()
+        await _drain(parts, http_server, serving, grpc_server)
+        polling.cancel()
+        mirroring.cancel()
+    log_event(_LOG, logging.INFO, "stopped")
+
+
+def _log_started(ports: Ports) -> None:
+    log_event(_LOG, logging.INFO, "started", http_port=ports.http, grpc_port=ports.grpc)
+
+
+async def _drain(
+    parts: Collaborators,
+    http_server: uvicorn.Server,
+    serving: asyncio.Task[None],
+    grpc_server: GrpcServer,
+) -> None:
+    log_event(_LOG, logging.INFO, "draining", in_flight=parts.in_flight.count)
+    parts.readiness.begin_drain()
+    await grpc_server.end_health()
+    await asyncio.sleep(parts.settings.drain_delay_s)
+    http_server.should_exit = True
+    await asyncio.gather(serving, grpc_server.stop(parts.settings.drain_timeout_s))
+
+
+def _http_server(app: FastAPI, settings: Settings) -> _HttpServer:
+    return _HttpServer(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
+        )
+    )
+
+
+def _bind_http(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise BindError("HTTP", f"{host}:{port}") from error
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+
+    def on_signal() -> None:
+        if stop.is_set() and main is not None:
+            main.cancel()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return stop

@@ -1,0 +1,130 @@
+"""All settings of the gateway, read once from the environment at the entry point.
+
+Each field is an environment variable: `http_port` is `DIPTYCH_GATEWAY_HTTP_PORT`. An unknown
+variable with that prefix is refused: a misspelt setting must not silently keep its default.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.errors import SettingsError
+from gateway.suggestion import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENV_PREFIX: Final = "DIPTYCH_GATEWAY_"
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """What an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid")
+
+    http_host: str = Field("127.0.0.1", description="Address that the HTTP server binds.")
+    http_port: Port = Field(8080, description="Port of the HTTP server; 0 takes a free one.")
+    grpc_host: str = Field("127.0.0.1", description="Address that the gRPC server binds.")
+    grpc_port: Port = Field(8081, description="Port of the gRPC server; 0 takes a free one.")
+    triton_grpc_url: str = Field(
+        "127.0.0.1:8001",
+        min_length=1,
+        description="Triton's gRPC address: `host:port`, or `dns:///name:port` for all addresses "
+        "behind a name.",
+    )
+    default_variant: str | None = Field(
+        None,
+        description="Variant that answers requests that name none; unset: the newest one.",
+    )
+    max_image_bytes: int = Field(
+        10 * 1024 * 1024, ge=1024, description="Largest image file, in bytes."
+    )
+    max_text_chars: int = Field(4096, ge=1, description="Longest text, in Unicode characters.")
+    max_top_k: int = Field(100, ge=1, description="Largest `top_k` of a request.")
+    max_batch_items: int = Field(
+        32, ge=1, le=1024, description="Most items of one `/v1/classify:batch` request."
+    )
+    max_batch_body_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=1024,
+        description="Largest body of one `/v1/classify:batch` request, in bytes.",
+    )
+    max_concurrency: int = Field(
+        256,
+        ge=1,
+        description="Most requests in flight, REST and gRPC together; more are refused at once.",
+    )
+    max_stream_concurrency: int = Field(
+        16, ge=1, description="Most messages of one gRPC stream in flight; further ones wait."
+    )
+    request_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="Longest time from arrival to answer, in seconds."
+    )
+    catalog_refresh_s: float = Field(
+        2.0, gt=0, le=300, description="Time between two looks at Triton's repository, in seconds."
+    )
+    drain_delay_s: float = Field(
+        0.5,
+        ge=0,
+        le=300,
+        description="Time between readiness going off and no longer accepting, in seconds.",
+    )
+    drain_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        le=3600,
+        description="Longest time that requests in flight are waited for at shutdown, in seconds.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severe log event that is written."
+    )
+
+
+def env_name(field: str) -> str:
+    """Returns the environment variable of a field of `Settings`."""
+    return ENV_PREFIX + field.upper()
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Reads and checks all settings.
+
+    Args:
+        environ: the process's environment. It is looked through for unknown keys; the values are
+            read by pydantic-settings.
+
+    Returns:
+        The settings, defaults filled in.
+
+    Raises:
+        SettingsError: a variable is unknown or a value is not acceptable.
+    """
+    known = {env_name(field) for field in Settings.model_fields}
+    unknown = sorted(k for k in environ if k.startswith(ENV_PREFIX) and k.upper() not in known)
+    faults = [f"{key} is not a setting. {did_you_mean(key, known)}" for key in unknown]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        faults += [f"{env_name(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors()]
+        raise SettingsError("\n".join(faults)) from error
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return settings
+
+
+def describe_settings() -> str:
+    """Returns the table of all settings, one a line: variable, default, description."""
+    rows = [
+        (env_name(name), "unset" if field.default is None else str(field.default))
+        for name, field in Settings.model_fields.items()
+    ]
+    name_width = max(len(name) for name, _ in rows)
+    default_width = max(len(default) for _, default in rows)
+    return "\n".join(
+        f"  {name:<{name_width}}  {default:<{default_width}}  {field.description}"
+        for (name, default), field in zip(rows, Settings.model_fields.values(), strict=True)
+    )

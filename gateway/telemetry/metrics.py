@@ -1,0 +1,189 @@
+"""All metrics of the gateway, on one registry.
+
+Labels are bounded: routes, variants, modality sets, stages and codes come from fixed sets, from the
+catalog, or pass `_Bounded`. Label children are looked up once and kept, as a look-up in the client
+library costs more than the update itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+NONE: Final = "none"
+"""Label value where a request has no variant or modality set, as it failed before."""
+
+# Dense around 0.5 s, the promise that is watched.
+_REQUEST_BUCKETS_S: Final = (
+    0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5,
+    0.55, 0.6, 0.75, 1.0, 2.5, 5.0, 10.0,
+)  # fmt: skip
+_STAGE_BUCKETS_S: Final = (
+    0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5,
+)  # fmt: skip
+_BATCH_BUCKETS: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128)
+_MAX_FAULT_CODES: Final = 64
+
+
+class _Bounded:
+    """Passes the first values of a label that is not ours to choose; all further are `other`."""
+
+    def __init__(self, max_values: int) -> None:
+        self._max_values = max_values
+        self._values: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        if value not in self._values:
+            if len(self._values) >= self._max_values:
+                return "other"
+            self._values.add(value)
+        return value
+
+
+class Metrics:
+    """The metrics and the few ways to move them.
+
+    Args:
+        registry: where they are registered; one registry holds one `Metrics`.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._fault_code = _Bounded(_MAX_FAULT_CODES)
+        self._requests = Counter(
+            "diptych_gateway_requests_total",
+            "Requests answered, over REST and gRPC. `code` is the HTTP or gRPC status.",
+            ("route", "variant", "modalities", "code"),
+            registry=registry,
+        )
+        self._request_s = Histogram(
+            "diptych_gateway_request_seconds",
+            "Time from a request's arrival to its answer.",
+            ("route",),
+            buckets=_REQUEST_BUCKETS_S,
+            registry=registry,
+        )
+        self._classifications = Counter(
+            "diptych_gateway_classifications_total",
+            "Classifications: single requests, items of a batch, messages of a stream. `outcome` "
+            "is `ok`, `input_fault`, or the error's code.",
+            ("variant", "modalities", "outcome"),
+            registry=registry,
+        )
+        self._stage_s = Histogram(
+            "diptych_gateway_stage_seconds",
+            "Time of one stage of a classification; the encoders' stages lie within `triton`.",
+            ("stage",),
+            buckets=_STAGE_BUCKETS_S,
+            registry=registry,
+        )
+        self._batch_size = Histogram(
+            "diptych_gateway_encoder_batch_size",
+            "Items in the encoder batch that a classification was part of.",
+            ("encoder",),
+            buckets=_BATCH_BUCKETS,
+            registry=registry,
+        )
+        self._input_faults = Counter(
+            "diptych_gateway_input_faults_total",
+            "Requests, items and messages refused because of what they hold, by the error's code.",
+            ("code",),
+            registry=registry,
+        )
+        self._in_flight = Gauge(
+            "diptych_gateway_in_flight_requests",
+            "Classification requests being worked on.",
+            registry=registry,
+        )
+        self._triton_up = Gauge(
+            "diptych_gateway_triton_up",
+            "1 when the last look at Triton succeeded, else 0.",
+            registry=registry,
+        )
+        self._refreshed = Gauge(
+            "diptych_gateway_catalog_refreshed_timestamp_seconds",
+            "When the catalog was last read, in seconds since the epoch.",
+            registry=registry,
+        )
+        self._variants = Gauge(
+            "diptych_gateway_variant_info",
+            "1 for each variant that is routed, with the digest that serves.",
+            ("variant", "digest"),
+            registry=registry,
+        )
+        self._refused = Gauge(
+            "diptych_gateway_refused_ensembles",
+            "Ensembles that Triton serves and the gateway does not route to, by reason.",
+            ("reason",),
+            registry=registry,
+        )
+        self._request_children: dict[tuple[str, str, str, str], Counter] = {}
+        self._request_s_children: dict[str, Histogram] = {}
+        self._classification_children: dict[tuple[str, str, str], Counter] = {}
+        self._stage_children: dict[str, Histogram] = {}
+        self._batch_children: dict[str, Histogram] = {}
+
+    def observe_request(
+        self, route: str, variant: str, modalities: str, code: str, seconds: float
+    ) -> None:
+        """Counts one answered request and its time."""
+        key = (route, variant, modalities, code)
+        if (counter := self._request_children.get(key)) is None:
+            counter = self._request_children[key] = self._requests.labels(*key)
+        counter.inc()
+        if (histogram := self._request_s_children.get(route)) is None:
+            histogram = self._request_s_children[route] = self._request_s.labels(route)
+        histogram.observe(seconds)
+
+    def count_classification(self, variant: str, modalities: str, outcome: str) -> None:
+        """Counts one classification by its outcome."""
+        key = (variant, modalities, outcome)
+        if (counter := self._classification_children.get(key)) is None:
+            counter = self._classification_children[key] = self._classifications.labels(*key)
+        counter.inc()
+
+    def observe_stage(self, stage: str, seconds: float) -> None:
+        """Adds the time of one stage."""
+        if (histogram := self._stage_children.get(stage)) is None:
+            histogram = self._stage_children[stage] = self._stage_s.labels(stage)
+        histogram.observe(seconds)
+
+    def observe_batch_size(self, encoder: str, items: int) -> None:
+        """Adds the size of the encoder batch that one classification was part of."""
+        if (histogram := self._batch_children.get(encoder)) is None:
+            histogram = self._batch_children[encoder] = self._batch_size.labels(encoder)
+        histogram.observe(items)
+
+    def count_input_fault(self, code: str) -> None:
+        """Counts one input that was refused."""
+        self._input_faults.labels(self._fault_code(code)).inc()
+
+    def set_in_flight(self, count: int) -> None:
+        """Sets the number of requests in flight."""
+        self._in_flight.set(count)
+
+    def set_triton_up(self, is_up: bool) -> None:
+        """Says whether the last look at Triton succeeded."""
+        self._triton_up.set(1 if is_up else 0)
+
+    def set_catalog(
+        self, variants: Mapping[str, str], refusals: Iterable[str], refreshed_s: float
+    ) -> None:
+        """Shows a catalog that was just read.
+
+        Args:
+            variants: digest by name of the variants that are routed.
+            refusals: the reason of each ensemble that is not.
+            refreshed_s: now, in seconds since the epoch.
+        """
+        self._variants.clear()
+        for variant, digest in variants.items():
+            self._variants.labels(variant, digest).set(1)
+        self._refused.clear()
+        for reason in refusals:
+            self._refused.labels(reason).inc()
+        self._refreshed.set(refreshed_s)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gateway.classification.outputs import rank, read_row, read_trace
+from gateway.errors import BackendError
+
+LABELS = ("a", "b", "c")
+
+
+def logits(*values: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    return np.array(values, np.float32)
+
+
+def test_rank_probabilities_add_up_to_one_best_first() -> None:
+    ranking = rank(logits(0.5, 3.0, -1.0), LABELS, 1.0, 3)
+    assert [each.label for each in ranking] == ["b", "a", "c"]
+    # float64 sums of three terms: far below 1e-12
+    assert sum(each.score for each in ranking) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_rank_higher_temperature_is_less_sure() -> None:
+    scores = [rank(logits(0.0, 1.0, 2.0), LABELS, each, 1)[0].score for each in (0.5, 1.0, 4.0)]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_rank_huge_logits_do_not_overflow() -> None:
+    assert rank(logits(1e30, 0.0, -1e30), LABELS, 0.1, 1)[0].score == 1.0
+
+
+def test_rank_equal_scores_keep_the_order_of_the_labels() -> None:
+    assert [each.label for each in rank(logits(1.0, 1.0, 1.0), LABELS, 1.0, 3)] == list(LABELS)
+
+
+@pytest.mark.parametrize(("top_k", "returned"), [(1, 1), (2, 2), (50, 3)])
+def test_rank_returns_top_k_or_all(top_k: int, returned: int) -> None:
+    assert len(rank(logits(0.0, 1.0, 2.0), LABELS, 1.0, top_k)) == returned
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [{}, {"LOGITS": logits(1.0, 2.0)}, {"LOGITS": logits(1.0, 2.0, float("inf"))}],
+)
+def test_read_row_broken_contract_is_a_backend_error(
+    outputs: dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]],
+) -> None:
+    with pytest.raises(BackendError):
+        read_row(outputs, "LOGITS", 3)
+
+
+def test_read_trace_turns_microseconds_into_milliseconds() -> None:
+    trace = read_trace({"IMAGE_TRACE": logits(1500.0, 11000.0, 4.0)}, "IMAGE_TRACE")
+    assert (trace.preprocess_ms, trace.encode_ms, trace.batch_size) == (1.5, 11.0, 4)

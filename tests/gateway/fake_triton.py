@@ -1,0 +1,189 @@
+"""A server that speaks Triton's gRPC protocol, with answers that a test can foresee.
+
+It reads real tensors from real messages and refuses what Triton would refuse. Text and image decide
+what happens: see `_BEHAVIOURS`. `python -m tests.gateway.fake_triton PORT` runs one alone.
+"""
+
+# ruff: noqa: ANN401, N802 - JSON and untyped protocol messages
+from __future__ import annotations
+
+import asyncio
+import struct
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import numpy as np
+from tritonclient.grpc import service_pb2, service_pb2_grpc
+
+from gateway.contract.input_fault import InputFault
+from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest
+from tests.gateway.manifests import make_repository
+
+IMAGE_TRACE = (1500.0, 11000.0, 4.0)
+TEXT_TRACE = (100.0, 8000.0, 2.0)
+BROKEN_IMAGE = b"not an image"
+
+
+class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
+    """The servicer and its server.
+
+    Attributes:
+        repository: manifest JSON by model name; None stands for a model without manifest.
+        is_ready: what ServerReady says.
+        requests: every ModelInfer request that was received.
+        cancelled: how many ModelInfer calls were cancelled by the client.
+        running: how many ModelInfer calls are running.
+        release: calls with the text "wait" wait for it.
+        port: the port it listens on, after `start`.
+    """
+
+    def __init__(self, repository: dict[str, str | None] | None = None) -> None:
+        self.repository: dict[str, str | None] = (
+            dict(make_repository()) if repository is None else repository
+        )
+        self.is_ready = True
+        self.requests: list[Any] = []
+        self.cancelled = 0
+        self.running = 0
+        self.most_running = 0
+        self.release = asyncio.Event()
+        self.port = 0
+        self._server: Any = None
+
+    async def start(self, port: int = 0) -> None:
+        self._server = grpc.aio.server(
+            options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
+        )
+        service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        await self._server.start()
+
+    async def stop(self) -> None:
+        await self._server.stop(None)
+
+    @property
+    def url(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def ServerReady(self, request: Any, context: Any) -> Any:
+        return service_pb2.ServerReadyResponse(ready=self.is_ready)
+
+    async def RepositoryIndex(self, request: Any, context: Any) -> Any:
+        models = [
+            service_pb2.RepositoryIndexResponse.ModelIndex(name=name, version="1", state="READY")
+            for name in self.repository
+        ]
+        return service_pb2.RepositoryIndexResponse(models=models)
+
+    async def ModelConfig(self, request: Any, context: Any) -> Any:
+        response = service_pb2.ModelConfigResponse()
+        response.config.name = request.name
+        if (manifest := self.repository[request.name]) is not None:
+            response.config.parameters[MANIFEST_PARAMETER].string_value = manifest
+        return response
+
+    async def ModelInfer(self, request: Any, context: Any) -> Any:
+        self.requests.append(request)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            return await self._infer(request, context)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+
+    async def _infer(self, request: Any, context: Any) -> Any:
+        text_of_manifest = self.repository.get(request.model_name)
+        if text_of_manifest is None:
+            await context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"Request for unknown model: '{request.model_name}' is not found",
+            )
+            raise AssertionError("abort raises")
+        manifest = EnsembleManifest.model_validate_json(text_of_manifest)
+        inputs = _read_inputs(request)
+        wanted = {
+            name
+            for name, is_wanted in (
+                ("IMAGE", manifest.modalities.has_image),
+                ("TEXT", manifest.modalities.has_text),
+            )
+            if is_wanted
+        }
+        if set(inputs) != wanted:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "unexpected inference input")
+        text = inputs.get("TEXT", b"").decode()
+        if (behave := _BEHAVIOURS.get(text)) is not None:
+            await behave(self, context)
+        if inputs.get("IMAGE") == BROKEN_IMAGE:
+            fault = InputFault("image_undecodable", "image", "The image cannot be decoded.")
+            await context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                f"in ensemble '{request.model_name}', {fault.to_message()}",
+            )
+        logits = np.arange(len(manifest.labels), dtype="<f4")
+        if text == "nan":
+            logits[0] = np.nan
+        outputs = {"LOGITS": logits}
+        if manifest.modalities.has_image:
+            outputs["IMAGE_TRACE"] = np.array(IMAGE_TRACE, "<f4")
+        if manifest.modalities.has_text:
+            outputs["TEXT_TRACE"] = np.array(TEXT_TRACE, "<f4")
+        response = service_pb2.ModelInferResponse(model_name=request.model_name, id=request.id)
+        for name, row in outputs.items():
+            response.outputs.add(name=name, datatype="FP32", shape=(1, row.size))
+            response.raw_output_contents.append(row.tobytes())
+        return response
+
+
+def _read_inputs(request: Any) -> dict[str, bytes]:
+    inputs = {}
+    for tensor, raw in zip(request.inputs, request.raw_input_contents, strict=True):
+        assert tensor.datatype == "BYTES"
+        assert list(tensor.shape) == [1, 1]
+        (length,) = struct.unpack_from("<I", raw)
+        assert len(raw) == 4 + length
+        inputs[tensor.name] = raw[4:]
+    return inputs
+
+
+_Behaviour = Callable[[FakeTriton, Any], Awaitable[None]]
+
+
+def _fail(status: grpc.StatusCode, message: str) -> _Behaviour:
+    async def behave(triton: FakeTriton, context: Any) -> None:
+        await context.abort(status, message)
+
+    return behave
+
+
+async def _wait(triton: FakeTriton, context: Any) -> None:
+    await triton.release.wait()
+
+
+_BEHAVIOURS: dict[str, _Behaviour] = {
+    "wait": _wait,
+    "queue full": _fail(
+        grpc.StatusCode.UNAVAILABLE, "in ensemble 'e', [request id: 1] Exceeds maximum queue size"
+    ),
+    "queue timeout": _fail(grpc.StatusCode.UNAVAILABLE, "Request timeout expired"),
+    "stub died": _fail(grpc.StatusCode.INTERNAL, "Stub process 'secret-library' is not healthy"),
+    "not ready": _fail(
+        grpc.StatusCode.UNAVAILABLE, "Request for unknown model: 'm' is not ready: unloaded"
+    ),
+}
+
+
+async def _run(port: int) -> None:
+    triton = FakeTriton()
+    await triton.start(port)
+    print(triton.port, flush=True)  # noqa: T201 - tells the parent
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_run(int(sys.argv[1])))

@@ -1,0 +1,85 @@
+"""Manifests and ensembles for tests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from gateway.contract.manifest import (
+    EnsembleManifest,
+    Limits,
+    ModalitySet,
+    ParityPassport,
+    Provenance,
+    Quality,
+)
+
+LABELS = ("animal", "food", "travel")
+DIGEST = "a" * 64
+
+
+def make_manifest(  # noqa: PLR0913 - what tests vary
+    modalities: ModalitySet = ModalitySet.BOTH,
+    *,
+    variant: str = "demo",
+    digest: str = DIGEST,
+    labels: tuple[str, ...] = LABELS,
+    temperature: float = 2.0,
+    has_passed: bool | None = True,
+    created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+) -> EnsembleManifest:
+    """Makes a manifest; `has_passed` None stands for a proof that was not run."""
+    parity = None
+    if has_passed is not None:
+        parity = ParityPassport(
+            has_passed=has_passed,
+            samples=64,
+            max_abs_difference=1e-5,
+            label_flips=0,
+            tolerance=1e-3,
+            precision="fp32",
+            device="cpu",
+        )
+    return EnsembleManifest(
+        variant=variant,
+        digest=digest,
+        modalities=modalities,
+        labels=labels,
+        temperature=temperature,
+        quality=Quality(examples=100, accuracy=0.9, macro_f1=0.9, expected_calibration_error=0.02),
+        parity=parity,
+        expected_device="cpu",
+        limits=Limits(max_image_pixels=10_000_000, max_text_tokens=128),
+        provenance=Provenance(
+            recipe="demo",
+            recipe_digest="b" * 64,
+            data_digest="c" * 64,
+            text_encoder="text",
+            image_encoder="image",
+            head="concat",
+            seed=0,
+            created_at=created_at,
+            versions={},
+        ),
+    )
+
+
+def make_repository(
+    *,
+    variant: str = "demo",
+    digest: str = DIGEST,
+    has_passed: bool | None = True,
+    created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+    labels: tuple[str, ...] = LABELS,
+) -> dict[str, str]:
+    """Makes the manifest JSON of a variant's three ensembles by model name."""
+    return {
+        f"{variant}-{modalities}-{digest[:8]}": make_manifest(
+            modalities,
+            variant=variant,
+            digest=digest,
+            has_passed=has_passed,
+            created_at=created_at,
+            labels=labels,
+        ).model_dump_json()
+        for modalities in ModalitySet
+    }

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.errors import BackendUnavailableError, DeadlineExceededError, VariantUnavailableError
+from gateway.triton.grpc_backend import TritonBackend
+from tests.gateway.conftest import eventually
+from tests.gateway.manifests import make_repository
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.gateway.fake_triton import FakeTriton
+
+pytestmark = pytest.mark.anyio
+
+MODEL = next(name for name in make_repository() if "-text-" in name)
+
+
+@asynccontextmanager
+async def connect(triton: FakeTriton) -> AsyncIterator[TritonBackend]:
+    backend = TritonBackend(triton.url, max_request_bytes=1_000_000)
+    try:
+        yield backend
+    finally:
+        await backend.close()
+
+
+async def infer(backend: TritonBackend, text: bytes, model: str = MODEL) -> list[float]:
+    rows = await backend.infer(model, {"TEXT": text}, timeout_s=0.5, request_id="r")
+    logits: list[float] = rows["LOGITS"].tolist()
+    return logits
+
+
+async def test_infer_returns_rows_without_the_batch_axis(triton: FakeTriton) -> None:
+    async with connect(triton) as backend:
+        assert await infer(backend, b"a") == [0.0, 1.0, 2.0]
+
+
+async def test_infer_past_its_time_cancels_the_call(triton: FakeTriton) -> None:
+    async with connect(triton) as backend:
+        with pytest.raises(DeadlineExceededError):
+            await infer(backend, b"wait")
+        await eventually(lambda: triton.cancelled == 1)
+
+
+async def test_infer_unknown_model_is_unavailable(triton: FakeTriton) -> None:
+    async with connect(triton) as backend:
+        with pytest.raises(VariantUnavailableError):
+            await infer(backend, b"a", "no such")
+
+
+async def test_infer_works_again_within_two_seconds_of_a_restart(triton: FakeTriton) -> None:
+    async with connect(triton) as backend:
+        await infer(backend, b"a")
+        await triton.stop()
+        with pytest.raises(BackendUnavailableError):
+            await infer(backend, b"a")
+        assert not await backend.is_server_ready(timeout_s=1)
+        await asyncio.sleep(1)  # long enough for the waits between two tries to grow
+        await triton.start(triton.port)
+        async with asyncio.timeout(2):
+            while not await backend.is_server_ready(timeout_s=1):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert await infer(backend, b"a") == [0.0, 1.0, 2.0]
+
+
+async def test_model_parameter_absent_is_none(triton: FakeTriton) -> None:
+    triton.repository["encoder"] = None
+    async with connect(triton) as backend:
+        assert await backend.model_parameter("encoder", "diptych_manifest", timeout_s=1) is None
