@@ -1,0 +1,118 @@
+# Every command that a person or CI types. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+VENV ?= .venv
+RECIPE ?= openmoji
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+REQUIREMENTS := pyproject.toml constraints.txt exporters/recipes/demo-requirements.txt
+
+# The first Python that fits and can make a virtual environment. When there is none: python3, so that
+# the bootstrap check can say what is wrong with it.
+FITS := import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(or $(shell for each in python3.11 python3.12 python3; do \
+	if $$each -c '$(FITS)' 2>/dev/null; then echo $$each; break; fi; done),python3)
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# Of pip's output one line that is rewritten; in a log, a line for each package.
+BRIEFLY := if [ -t 1 ]; then \
+	while IFS= read -r line; do printf '\r\033[K%.79s' "$$line"; done; printf '\n'; \
+	else grep --line-buffered -E '^(Collecting|Installing|Successfully)' || true; fi
+
+# What stands in the way is said before anything is installed or started.
+CHECK_MACHINE = command -v $(PYTHON) >/dev/null || { \
+	echo "There is no $(PYTHON) here: install Python 3.11 or 3.12." >&2; exit 2; }; \
+	$(PYTHON) -I deploy/local/bootstrap.py --venv $(VENV)
+LOCAL = $(if $(wildcard $(INSTALLED)),$(BIN)/python -m deploy.local $(1),\
+	echo "Nothing was set up here yet: make run does it." && exit $(2))
+
+.PHONY: help
+help: ## list all targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@echo "Variables: RECIPE=$(RECIPE) (a name in exporters/recipes or a file), VENV=$(VENV), PYTHON"
+
+# --- serve -------------------------------------------------------------------------------------
+
+.PHONY: run
+run: machine export ## set up what is missing, train, export, serve, classify a sample; Ctrl-C stops
+	@exec $(BIN)/python -m deploy.local up --sample
+
+.PHONY: stop
+stop: ## stop what `make run` started, from another terminal
+	@$(call LOCAL,down,0)
+
+.PHONY: status
+status: ## show what runs; fails when not all of it is ready
+	@$(call LOCAL,status,1)
+
+# --- make a model ------------------------------------------------------------------------------
+
+.PHONY: train
+train: venv ## train the fusion head of RECIPE
+	@$(BIN)/python -m exporters train $(RECIPE)
+
+.PHONY: evaluate
+evaluate: venv ## measure the trained head of RECIPE, with tables and pictures
+	@$(BIN)/python -m exporters evaluate $(RECIPE)
+
+.PHONY: export
+export: venv ## train if needed, export, prove parity and publish RECIPE; seconds when nothing changed
+	@$(BIN)/python -m exporters export $(RECIPE)
+
+# --- be sure -----------------------------------------------------------------------------------
+
+.PHONY: test
+test: export ## run the whole suite, the real Triton included
+	@$(BIN)/python -m pytest
+
+.PHONY: test-fast
+test-fast: venv ## run what needs no Triton
+	@$(BIN)/python -m pytest -m 'not e2e'
+
+.PHONY: check
+check: venv ## lint, format, strict types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: fmt
+fmt: venv ## format, and fix what the linter can fix
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: export ## measure the demo against its targets; figures go to .bench/
+	@$(BIN)/python -m loadtest bench
+
+# --- the environment ---------------------------------------------------------------------------
+
+.PHONY: machine
+machine:
+	@$(CHECK_MACHINE) --ports
+
+.PHONY: venv
+venv: $(INSTALLED) ## make the virtual environment with the pinned packages
+
+$(INSTALLED): $(REQUIREMENTS)
+	@$(CHECK_MACHINE)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the pinned packages into $(VENV); the first time takes some minutes."
+	@$(PIP) install -c constraints.txt -e '.[dev]' | { $(BRIEFLY); }
+	@$(PIP) install --no-deps -r exporters/recipes/demo-requirements.txt | { $(BRIEFLY); }
+	@touch $@
+
+.PHONY: clean
+clean: ## stop the service and delete all that was made, except the environment
+	@$(call LOCAL,down,0)
+	@rm -rf .diptych .bench build dist ./*.egg-info
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -path './$(VENV)' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@find model_repository -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## delete the environment too
+	@rm -rf $(VENV)

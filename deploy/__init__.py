@@ -1,0 +1,1 @@
+"""How Diptych is brought up: on one machine (`deploy.local`), in containers, on Kubernetes."""

@@ -1,0 +1,51 @@
+"""The gateway as a process of this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deploy.local.service import Endpoint, Launch, Service
+
+
+@dataclass(kw_only=True)
+class GatewayServer(Service):
+    """`python -m gateway`, in front of one Triton.
+
+    Settings of the gateway that are not named here come from the environment
+    (`DIPTYCH_GATEWAY_...`), as ever.
+
+    Attributes:
+        host: the address that REST and gRPC listen on.
+        http_port: of the REST API.
+        grpc_port: of the gRPC API.
+        triton_grpc_url: `host:port` of Triton.
+        probe_host: an address at which this machine reaches `host`.
+    """
+
+    name: ClassVar[str] = "gateway"
+
+    host: str
+    http_port: int
+    grpc_port: int
+    triton_grpc_url: str
+    probe_host: str
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Ready when Triton is, and a variant is routed."""
+        ports = {"HTTP": self.http_port, "gRPC": self.grpc_port}
+        return Endpoint(ports, self.probe_host, self.http_port, "/readyz")
+
+    def launch(self) -> Launch:
+        """Hands the gateway its addresses by environment."""
+        addresses = {
+            "DIPTYCH_GATEWAY_HTTP_HOST": self.host,
+            "DIPTYCH_GATEWAY_HTTP_PORT": str(self.http_port),
+            "DIPTYCH_GATEWAY_GRPC_HOST": self.host,
+            "DIPTYCH_GATEWAY_GRPC_PORT": str(self.grpc_port),
+            "DIPTYCH_GATEWAY_TRITON_GRPC_URL": self.triton_grpc_url,
+        }
+        return Launch((sys.executable, "-m", "gateway"), {**os.environ, **addresses})

@@ -1,0 +1,103 @@
+"""One held-out example, sent through the running service as any client would send it.
+
+The exporters leave it in `<workspace>/samples/<variant>/`: `sample.json` and the image it names.
+Nothing here knows a data set.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from deploy.local.errors import SampleError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_TIMEOUT_S = 30.0
+
+
+class _SampleFile(BaseModel):
+    image: str
+    text: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image with its sentence.
+
+    Attributes:
+        variant: whose example it is.
+        image_path: the image file, absolute.
+        text: the sentence.
+        label: what it really is.
+    """
+
+    variant: str
+    image_path: Path
+    text: str
+    label: str
+
+
+def find(workspace: Path, variant: str) -> Sample | None:
+    """Reads a variant's sample; None when it has none that can be used."""
+    folder = workspace.absolute() / "samples" / variant
+    try:
+        content = (folder / "sample.json").read_bytes()
+        file = _SampleFile.model_validate_json(content)
+    except (OSError, ValidationError):
+        return None
+    image_path = folder / file.image
+    return Sample(variant, image_path, file.text, file.label) if image_path.is_file() else None
+
+
+def classify(sample: Sample, gateway_url: str) -> dict[str, Any]:
+    """Sends the sample to the REST API.
+
+    Args:
+        sample: what to send.
+        gateway_url: the gateway, without a path.
+
+    Returns:
+        The answer, as the gateway gave it.
+
+    Raises:
+        SampleError: no answer, or a refusal.
+    """
+    url = f"{gateway_url}/v1/classify"
+    try:
+        response = httpx.post(
+            url,
+            files={"image": (sample.image_path.name, sample.image_path.read_bytes())},
+            data={"text": sample.text, "variant": sample.variant},
+            timeout=_TIMEOUT_S,
+            trust_env=False,  # a proxy of this machine's environment cannot reach its loopback
+        )
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+    except httpx.HTTPStatusError as error:
+        body = error.response.text
+        raise SampleError(url, f"{error.response.status_code} {body}") from error
+    except (httpx.HTTPError, ValueError, OSError) as error:
+        raise SampleError(url, str(error) or type(error).__name__) from error
+    return answer
+
+
+def curl_line(sample: Sample, gateway_url: str) -> str:
+    """Returns a command that does the same when it is pasted into a shell, in any folder."""
+    image = f'image=@"{sample.image_path}"'  # curl's own quotes: a path may hold , or ;
+    # --form-string: a text that begins with @ or < is a text and no file.
+    parts = (
+        "curl",
+        "-F",
+        image,
+        "--form-string",
+        f"text={sample.text}",
+        f"{gateway_url}/v1/classify",
+    )
+    return shlex.join(parts)
