@@ -1,0 +1,1 @@
+"""Recipes to trained, proved and published variants in a Triton model repository."""

@@ -1,0 +1,1 @@
+"""Torch modules to ONNX graphs, each followed by a numeric comparison with the module."""

@@ -1,0 +1,282 @@
+"""Everything that can go wrong with a recipe, its data or its run, and what to do about it.
+
+    ExporterError
+    ├── RecipeError
+    │   ├── RecipeNotFoundError      no such file and no such name
+    │   ├── UnknownRecipeKeyError    a key that no section knows
+    │   └── InvalidRecipeError       a known key with a value that it does not take
+    ├── UnknownNameError             a name that a registry (heads, data sources) does not hold
+    ├── MissingRequirementError      a package or a system tool that is not installed
+    ├── DownloadError                a data set or a checkpoint could not be fetched
+    ├── EncoderError                 a checkpoint that cannot be used as it is
+    ├── DataError
+    │   ├── TableError               the table as a whole cannot be read
+    │   ├── BrokenRowsError          more broken rows than the recipe allows
+    │   └── SplitError               too few examples to train, calibrate and hold out
+    ├── NotTrainedError              asked for a head that was not trained yet
+    ├── ServingError                 Triton did not load the exported models, or refused a sample
+    └── ParityError                  what Triton serves is not what was trained
+
+Errors carry fields. `str(error)` is one sentence, `remedy` is what the user can do; the command
+line prints both and nothing else. Conversion adds a branch of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class ExporterError(Exception):
+    """Base of all errors that a user can cause and cure."""
+
+    @property
+    def remedy(self) -> str:
+        """One sentence that says what to do next."""
+        return "See the message above."
+
+
+class RecipeError(ExporterError):
+    """A recipe that cannot be used."""
+
+
+# Not frozen: Python itself writes `__traceback__` on an error. `eq=False` keeps errors hashable.
+@dataclass(eq=False)
+class RecipeNotFoundError(RecipeError):
+    """Neither a file nor the name of a recipe that is shipped."""
+
+    name: str
+    shipped: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"There is no recipe '{self.name}'."
+
+    @property
+    def remedy(self) -> str:
+        """Lists the recipes that are shipped."""
+        return f"Give the path of a TOML file, or one of: {', '.join(self.shipped)}."
+
+
+@dataclass(eq=False)
+class UnknownRecipeKeyError(RecipeError):
+    """A key that its section does not know; `section` is empty for the top level."""
+
+    recipe: str
+    section: str
+    key: str
+    nearest: str | None
+    known: Sequence[str]
+
+    def __str__(self) -> str:
+        place = f"section [{self.section}]" if self.section else "the top level"
+        return f"Recipe '{self.recipe}': {place} has no key '{self.key}'."
+
+    @property
+    def remedy(self) -> str:
+        """Names the nearest known key, or all of them when none is near."""
+        if self.nearest is not None:
+            return f"Did you mean '{self.nearest}'?"
+        return f"It knows: {', '.join(self.known)}."
+
+
+@dataclass(eq=False)
+class InvalidRecipeError(RecipeError):
+    """A value that its key does not take, or a file that is not TOML (`key` is then empty)."""
+
+    recipe: str
+    key: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = f", key '{self.key}'" if self.key else ""
+        return f"Recipe '{self.recipe}'{place}: {self.reason}."
+
+    @property
+    def remedy(self) -> str:
+        """Says which line to change."""
+        return f"Change '{self.key}' in the recipe." if self.key else "Correct the recipe."
+
+
+@dataclass(eq=False)
+class UnknownNameError(ExporterError):
+    """A name that is not registered; `kind` says where, for example `fusion head`."""
+
+    kind: str
+    name: str
+    known: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"There is no {self.kind} '{self.name}'."
+
+    @property
+    def remedy(self) -> str:
+        """Lists the registered names."""
+        return f"Use one of: {', '.join(self.known)}."
+
+
+@dataclass(eq=False)
+class MissingRequirementError(ExporterError):
+    """A package or tool that is not installed; `install` is the command that cures it."""
+
+    requirement: str
+    needed_for: str
+    install: str
+
+    def __str__(self) -> str:
+        return f"'{self.requirement}' is not installed; {self.needed_for} needs it."
+
+    @property
+    def remedy(self) -> str:
+        """Gives the command that installs it."""
+        return f"Run: {self.install}"
+
+
+@dataclass(eq=False)
+class DownloadError(ExporterError):
+    """Something that could not be fetched; `reason` is the last line the tool printed."""
+
+    what: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"Could not fetch {self.what}: {self.reason}."
+
+    @property
+    def remedy(self) -> str:
+        """Asks for the network."""
+        return "Check the network connection and run the command again."
+
+
+@dataclass(eq=False)
+class EncoderError(ExporterError):
+    """A checkpoint that cannot be used as it is."""
+
+    encoder: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"Encoder '{self.encoder}': {self.reason}."
+
+    @property
+    def remedy(self) -> str:
+        """Points to the recipe's encoder sections."""
+        return "Name another checkpoint in the recipe's [text_encoder] or [image_encoder]."
+
+
+class DataError(ExporterError):
+    """A table of examples that cannot be used."""
+
+
+@dataclass(eq=False)
+class TableError(DataError):
+    """The table as a whole cannot be read."""
+
+    table: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"Table '{self.table}': {self.reason}."
+
+    @property
+    def remedy(self) -> str:
+        """Names what a table has to be."""
+        return (
+            "Give a CSV, JSONL or Parquet file that has the columns named in the recipe's [data]."
+        )
+
+
+@dataclass(eq=False)
+class BrokenRowsError(DataError):
+    """More broken rows than `data.max_broken_ratio` allows; `report` lists each with its reason."""
+
+    broken: int
+    rows: int
+    max_broken_ratio: float
+    commonest: str
+    report: Path
+
+    def __str__(self) -> str:
+        return (
+            f"{self.broken} of {self.rows} rows ({self.broken / self.rows:.1%}) are broken, "
+            f"most often: {self.commonest}; data.max_broken_ratio allows "
+            f"{self.max_broken_ratio:.1%}."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Names the report that lists the rows."""
+        return f"Mend the rows listed in {self.report}, or raise data.max_broken_ratio."
+
+
+@dataclass(eq=False)
+class SplitError(DataError):
+    """Too few examples, or too few labels, to train, calibrate and hold out."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The data cannot be split: {self.reason}."
+
+    @property
+    def remedy(self) -> str:
+        """Names the two ways out."""
+        return "Add examples of that label, or change data.holdout_ratio and data.validation_ratio."
+
+
+@dataclass(eq=False)
+class NotTrainedError(ExporterError):
+    """No trained head for this recipe, data and code in the workspace."""
+
+    recipe: str
+    workspace: Path
+
+    def __str__(self) -> str:
+        return f"Recipe '{self.recipe}' is not trained in workspace '{self.workspace}'."
+
+    @property
+    def remedy(self) -> str:
+        """Gives the command that trains it."""
+        return f"Run: python -m exporters train {self.recipe} --workspace {self.workspace}"
+
+
+@dataclass(eq=False)
+class ServingError(ExporterError):
+    """Triton did not load the exported models, or refused a sample; nothing was published."""
+
+    reason: str
+    log: Path
+
+    def __str__(self) -> str:
+        return f"The exported models could not be served: {self.reason}"
+
+    @property
+    def remedy(self) -> str:
+        """Names Triton's log."""
+        return f"Read {self.log}."
+
+
+@dataclass(eq=False)
+class ParityError(ExporterError):
+    """What Triton serves is not what was trained; nothing was published."""
+
+    modalities: str
+    max_abs_difference: float
+    tolerance: float
+    label_flips: int
+    report: Path
+
+    def __str__(self) -> str:
+        return (
+            f"The parity proof of '{self.modalities}' failed: probabilities differ by up to "
+            f"{self.max_abs_difference:.1e} (allowed {self.tolerance:.1e}) and "
+            f"{self.label_flips} labels flip."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Names the report; a looser tolerance is not offered."""
+        return f"Nothing was published. Read {self.report}."

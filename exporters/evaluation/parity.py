@@ -1,0 +1,169 @@
+"""The parity proof: what Triton serves against the torch model, on real held-out examples.
+
+Both start from the same bytes on disk. The served side goes the whole way, over gRPC and with many
+requests at once, so that batching, padding and the step's own code are part of what is proved.
+"""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+import tritonclient.grpc
+from scipy.special import softmax
+
+from exporters.atomic import atomic_file
+from exporters.heads import head_for
+from exporters.preprocessing.images import decode_image
+from exporters.progress import progress
+from exporters.training.threads import available_cpus, torch_threads
+from gateway.contract import tensors
+from gateway.contract.manifest import ModalitySet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from exporters.data import Example
+    from exporters.training import TrainedVariant
+
+_PROOFS_FILE: Final = "parity.json"
+_CONCURRENT_REQUESTS: Final = 8
+_REQUEST_TIMEOUT_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Parity:
+    """What one ensemble's proof found.
+
+    Attributes:
+        samples: number of examples compared.
+        max_abs_difference: of any probability of any example.
+        label_flips: examples whose most likely label differs.
+        tolerance: what `max_abs_difference` must stay below.
+    """
+
+    samples: int
+    max_abs_difference: float
+    label_flips: int
+    tolerance: float
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether the served model may be published."""
+        return self.max_abs_difference < self.tolerance and self.label_flips == 0
+
+
+def compare(
+    reference: npt.NDArray[np.float32],
+    served: npt.NDArray[np.float32],
+    temperature: float,
+    tolerance: float,
+) -> Parity:
+    """Compares the probabilities of two sets of logits.
+
+    Args:
+        reference: of the torch model, shape (samples, labels).
+        served: of the ensemble, the same shape.
+        temperature: what both are divided by.
+        tolerance: largest difference of a probability that is allowed.
+    """
+    expected = softmax(reference.astype(np.float64) / temperature, axis=-1)
+    actual = softmax(served.astype(np.float64) / temperature, axis=-1)
+    return Parity(
+        samples=len(reference),
+        max_abs_difference=float(np.abs(expected - actual).max()),
+        label_flips=int((expected.argmax(axis=-1) != actual.argmax(axis=-1)).sum()),
+        tolerance=tolerance,
+    )
+
+
+def write_proofs(proofs: Mapping[ModalitySet, Parity], run_folder: Path) -> None:
+    """Leaves the proofs of an export beside the head, where the report finds them."""
+    with atomic_file(run_folder / _PROOFS_FILE) as path:
+        fields = {modalities: asdict(proof) for modalities, proof in proofs.items()}
+        path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+
+
+def read_proofs(run_folder: Path) -> dict[ModalitySet, Parity]:
+    """Reads what `write_proofs` left; empty before the first export."""
+    file = run_folder / _PROOFS_FILE
+    if not file.is_file():
+        return {}
+    fields = json.loads(file.read_text(encoding="utf-8"))
+    return {ModalitySet(name): Parity(**proof) for name, proof in fields.items()}
+
+
+def torch_logits(
+    variant: TrainedVariant, examples: Sequence[Example], modalities: ModalitySet
+) -> npt.NDArray[np.float32]:
+    """What the trained model says, from image files and texts, float32 (examples, labels)."""
+    view = head_for(variant.head, modalities).eval()
+    rows = []
+    with torch_threads(available_cpus()), torch.inference_mode():
+        for example in examples:
+            features = []
+            if modalities.has_text:
+                ids, mask = variant.text_encoder.tokenizer.encode_batch([example.text])
+                encode = variant.text_encoder.module
+                features.append(encode(torch.from_numpy(ids), torch.from_numpy(mask)))
+            if modalities.has_image:
+                pixels = decode_image(
+                    example.image.read_bytes(), variant.image_encoder.preprocessing
+                )
+                features.append(variant.image_encoder.module(torch.from_numpy(pixels)[None]))
+            rows.append(view(*features).numpy())
+    return np.concatenate(rows)
+
+
+def served_logits(
+    url: str, ensemble: str, examples: Sequence[Example], modalities: ModalitySet
+) -> npt.NDArray[np.float32]:
+    """What a served ensemble says, float32 (examples, labels).
+
+    Args:
+        url: `host:port` of Triton's gRPC API.
+        ensemble: name of the ensemble.
+        examples: what is sent, one request each, several at a time.
+        modalities: what the ensemble takes.
+
+    Raises:
+        InferenceServerException: Triton refused a request.
+    """
+    with (
+        tritonclient.grpc.InferenceServerClient(url) as client,
+        ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool,
+        progress(f"Parity of {ensemble}", len(examples)) as advance,
+    ):
+
+        def ask(example: Example) -> npt.NDArray[np.float32]:
+            result = client.infer(
+                ensemble,
+                list(_inputs(example, modalities)),
+                client_timeout=_REQUEST_TIMEOUT_S,
+            )
+            advance()
+            logits: npt.NDArray[np.float32] = result.as_numpy(tensors.LOGITS)
+            return logits
+
+        return np.concatenate(list(pool.map(ask, examples)))
+
+
+def _inputs(example: Example, modalities: ModalitySet) -> tuple[tritonclient.grpc.InferInput, ...]:
+    values = {}
+    if modalities.has_image:
+        values[tensors.IMAGE] = example.image.read_bytes()
+    if modalities.has_text:
+        values[tensors.TEXT] = example.text.encode()
+    inputs = []
+    for name, value in values.items():
+        tensor = tritonclient.grpc.InferInput(name, [1, 1], "BYTES")
+        tensor.set_data_from_numpy(np.array([[value]], dtype=np.object_))
+        inputs.append(tensor)
+    return tuple(inputs)

@@ -1,0 +1,127 @@
+"""What every fusion head has: standardised inputs and a learned stand-in for an absent modality."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from gateway.contract.manifest import ModalitySet
+
+_SMALLEST_DEVIATION = 1e-6  # a feature that never varies says nothing: keep it near zero
+
+
+@dataclass(frozen=True)
+class HeadShape:
+    """What a head is built from.
+
+    Attributes:
+        text_dim: width of the text features.
+        image_dim: width of the image features.
+        labels: number of labels.
+        hidden_dim: width of the hidden layer.
+        dropout: share of hidden units dropped in training.
+    """
+
+    text_dim: int
+    image_dim: int
+    labels: int
+    hidden_dim: int
+    dropout: float
+
+
+class FusionHead(nn.Module, ABC):
+    """Logits from text and image features, of which either may be absent.
+
+    Features are standardised inside, with statistics of the training examples, so that an exported
+    graph takes what the encoders give. An absent modality is a learned vector in standardised
+    space (modality dropout: Neverova et al. 2015, "ModDrop"); it starts at zero, which is the mean
+    training example.
+
+    Attributes:
+        null_text: stand-in for an absent text, shape (text_dim,).
+        null_image: stand-in for an absent image, shape (image_dim,).
+    """
+
+    text_mean: Tensor
+    text_deviation: Tensor
+    image_mean: Tensor
+    image_deviation: Tensor
+
+    def __init__(self, shape: HeadShape) -> None:
+        super().__init__()
+        self.null_text = nn.Parameter(torch.zeros(shape.text_dim))
+        self.null_image = nn.Parameter(torch.zeros(shape.image_dim))
+        self.register_buffer("text_mean", torch.zeros(shape.text_dim))
+        self.register_buffer("text_deviation", torch.ones(shape.text_dim))
+        self.register_buffer("image_mean", torch.zeros(shape.image_dim))
+        self.register_buffer("image_deviation", torch.ones(shape.image_dim))
+
+    @abstractmethod
+    def fuse(self, text: Tensor, image: Tensor) -> Tensor:
+        """Fuses standardised features.
+
+        Args:
+            text: shape (batch, text_dim), float32.
+            image: shape (batch, image_dim), float32.
+
+        Returns:
+            Uncalibrated logits, shape (batch, labels).
+        """
+
+    def forward(
+        self,
+        text: Tensor,
+        image: Tensor,
+        has_text: Tensor | None = None,
+        has_image: Tensor | None = None,
+    ) -> Tensor:
+        """Classifies raw features; a mask that is left out means that all rows have the modality.
+
+        Args:
+            text: encoder's text features, shape (batch, text_dim), float32.
+            image: encoder's image features, shape (batch, image_dim), float32.
+            has_text: which rows have a text, shape (batch,), bool.
+            has_image: which rows have an image, shape (batch,), bool.
+
+        Returns:
+            Uncalibrated logits, shape (batch, labels).
+        """
+        text = self.standardise_text(text)
+        image = self.standardise_image(image)
+        if has_text is not None:
+            text = torch.where(has_text[:, None], text, self.null_text)
+        if has_image is not None:
+            image = torch.where(has_image[:, None], image, self.null_image)
+        return self.fuse(text, image)
+
+    def standardise_text(self, text: Tensor) -> Tensor:
+        """Centres and scales text features, shape (batch, text_dim)."""
+        return (text - self.text_mean) / self.text_deviation
+
+    def standardise_image(self, image: Tensor) -> Tensor:
+        """Centres and scales image features, shape (batch, image_dim)."""
+        return (image - self.image_mean) / self.image_deviation
+
+    def fit_standardisation(self, text: Tensor, image: Tensor) -> None:
+        """Takes means and deviations from the training examples' features.
+
+        Args:
+            text: shape (examples, text_dim), float32.
+            image: shape (examples, image_dim), float32.
+        """
+        self.text_mean.copy_(text.mean(dim=0))
+        self.text_deviation.copy_(text.std(dim=0).clamp_min(_SMALLEST_DEVIATION))
+        self.image_mean.copy_(image.mean(dim=0))
+        self.image_deviation.copy_(image.std(dim=0).clamp_min(_SMALLEST_DEVIATION))
+
+
+def presence_masks(modalities: ModalitySet, rows: int) -> tuple[Tensor, Tensor]:
+    """Returns `has_text` and `has_image` for rows that all have the same modalities."""
+    has_text = torch.full((rows,), modalities.has_text)
+    has_image = torch.full((rows,), modalities.has_image)
+    return has_text, has_image

@@ -1,0 +1,70 @@
+"""Serves a staged variant on the bundled Triton and holds its answers against torch."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from tritonclient.utils import InferenceServerException
+
+from deploy.local.errors import LocalError
+from deploy.local.triton_server import BundledTriton, free_ports
+from exporters.errors import ServingError
+from exporters.evaluation.parity import Parity, compare, served_logits, torch_logits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from exporters.publishing.stage import StagedVariant
+    from exporters.training import TrainedVariant
+    from gateway.contract.manifest import ModalitySet
+
+_READY_TIMEOUT_S: Final = 120.0
+_LOG: Final = "parity-triton.log"
+
+
+def prove(
+    staged: StagedVariant, variant: TrainedVariant, repository: Path
+) -> dict[ModalitySet, Parity]:
+    """Runs the parity proof of each ensemble of a staged variant.
+
+    Args:
+        staged: what is in `repository`.
+        variant: the torch model it was made from.
+        repository: the staging repository.
+
+    Raises:
+        ServingError: Triton did not load the models, or refused a sample.
+    """
+    target = variant.recipe.target
+    examples = variant.holdout_examples[: target.parity_samples]
+    proofs = {}
+    with _served(repository, list(staged.ensemble_names.values()), variant.run_folder) as url:
+        for modalities, ensemble in staged.ensemble_names.items():
+            proofs[modalities] = compare(
+                torch_logits(variant, examples, modalities),
+                served_logits(url, ensemble, examples, modalities),
+                variant.temperatures[modalities],
+                target.parity_tolerance,
+            )
+    return proofs
+
+
+@contextmanager
+def _served(repository: Path, models: list[str], log_folder: Path) -> Iterator[str]:
+    http_port, grpc_port, metrics_port = free_ports(3)
+    log = log_folder / _LOG
+    try:
+        with BundledTriton(
+            repository=repository,
+            models=models,
+            http_port=http_port,
+            grpc_port=grpc_port,
+            metrics_port=metrics_port,
+            log_path=log,
+            ready_timeout_s=_READY_TIMEOUT_S,
+        ) as triton:
+            yield triton.grpc_url
+    except (LocalError, InferenceServerException) as error:
+        raise ServingError(str(error), log) from error

@@ -1,0 +1,269 @@
+"""The recipe: one TOML file that says everything about a variant.
+
+Encoders, data, head, training, target and seed are named here and nowhere else; nothing in it can
+be given by an environment variable. `load_recipe` reads and checks it; the module
+`recipe_reference` lists every key for the documentation. What the names mean (which heads, which
+data sources) is known to their registries, not to this file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from exporters.digests import digest_of_json
+from exporters.errors import InvalidRecipeError, RecipeNotFoundError, UnknownRecipeKeyError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+SHIPPED_RECIPES: Final = Path(__file__).parent / "recipes"
+
+
+def _beside_recipe(path: Path, info: ValidationInfo) -> Path:
+    folder: Path = (info.context or {}).get("folder", Path())
+    return (folder / path.expanduser()).resolve()
+
+
+# Where a file lies on this machine is no part of a recipe's identity; what is in it is covered by
+# the digests of the data and of the encoders.
+RecipePath = Annotated[
+    Path,
+    AfterValidator(_beside_recipe),
+    PlainSerializer(lambda path: path.name, when_used="json"),
+]
+Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataRecipe(_Section):
+    """Where the examples come from: exactly one of `source` and `table`."""
+
+    source: str | None = Field(None, description="registered data source that builds the table")
+    options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict, description="options of the data source"
+    )
+    table: RecipePath | None = Field(None, description="CSV, JSONL or Parquet file of examples")
+    image_column: str = Field("image", description="column of image paths, relative to the table")
+    text_column: str = Field("text", description="column of texts")
+    label_column: str = Field("label", description="column of labels")
+    group_column: str | None = Field(
+        None, description="column of groups; examples of one group never cross the split"
+    )
+    labels: tuple[str, ...] | None = Field(
+        None,
+        min_length=2,
+        description="labels in their order; without it, all labels of the table, sorted",
+    )
+    max_broken_ratio: Ratio = Field(
+        0.01, description="largest share of broken rows; above it the run stops"
+    )
+    holdout_ratio: Ratio = Field(0.2, gt=0.0, description="share held out for quality and parity")
+    validation_ratio: Ratio = Field(
+        0.15, gt=0.0, description="share for early stopping and calibration"
+    )
+    twin_cosine: float = Field(
+        0.9,
+        gt=0.0,
+        le=1.0,
+        description="images with a larger centred cosine are near twins and never cross the split",
+    )
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> DataRecipe:
+        _require_exactly_one(self, "source", "table")
+        if self.holdout_ratio + self.validation_ratio > 0.8:
+            message = "holdout_ratio and validation_ratio together leave less than 0.2 to train on"
+            raise ValueError(message)
+        return self
+
+
+class EncoderRecipe(_Section):
+    """Where an encoder's checkpoint comes from: exactly one of `hub`, `folder` and `package`."""
+
+    hub: str | None = Field(None, description="Hugging Face model id")
+    revision: str | None = Field(None, description="commit, tag or branch of the `hub` model")
+    folder: RecipePath | None = Field(None, description="local folder in Hugging Face's layout")
+    package: str | None = Field(
+        None, description="importable name of an installed package that carries the checkpoint"
+    )
+    subfolder: str | None = Field(None, description="folder inside the model, folder or package")
+
+    @model_validator(mode="after")
+    def _has_one_origin(self) -> EncoderRecipe:
+        _require_exactly_one(self, "hub", "folder", "package")
+        return self
+
+
+class TextEncoderRecipe(EncoderRecipe):
+    """The frozen text encoder: exactly one of `hub`, `folder` and `package`."""
+
+    pooling: Literal["mean", "cls"] = Field(
+        "mean", description="how token states become one vector: their mean, or the first"
+    )
+    max_tokens: Annotated[int, Field(ge=4, le=8192)] = Field(
+        128, description="longer texts are cut here, in tokens"
+    )
+
+
+class ImageEncoderRecipe(EncoderRecipe):
+    """The frozen image encoder: exactly one of `hub`, `folder` and `package`."""
+
+    jpeg_decode: Literal["scaled", "full"] = Field(
+        "scaled", description="decode JPEG at the nearest smaller DCT scale, or whole"
+    )
+    max_pixels: Count = Field(
+        25_000_000, description="larger images are refused before they are decoded, in pixels"
+    )
+
+
+class HeadRecipe(_Section):
+    """The fusion head."""
+
+    type: str = Field("concat_mlp", description="registered fusion head")
+    hidden_dim: Count = Field(256, description="width of the hidden layer")
+    dropout: Ratio = Field(0.5, description="dropout in the hidden layer")
+    modality_dropout: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
+        0.15, description="share of training rows that lose their text, and as many their image"
+    )
+
+
+class TrainingRecipe(_Section):
+    """How the head is fitted on cached features."""
+
+    epochs: Count = Field(100, description="most epochs")
+    learning_rate: Positive = Field(5e-4, description="AdamW's learning rate")
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.05, description="AdamW's weight decay")
+    batch_size: Count = Field(64, description="examples a step")
+    patience: Count = Field(
+        15, description="epochs without a better validation loss before it ends"
+    )
+    class_weights: Literal["balanced", "none"] = Field(
+        "balanced", description="weigh each label by its rarity, or not"
+    )
+
+
+class TargetRecipe(_Section):
+    """What the variant is exported for."""
+
+    name: Literal["embedded"] = Field("embedded", description="where the variant is to be served")
+    precision: Literal["fp32"] = Field("fp32", description="precision of the exported graphs")
+    image_instances: Count = Field(
+        2, description="processes of the image encoder; as many as the machine has cores"
+    )
+    text_instances: Count = Field(1, description="processes of the text encoder")
+    parity_samples: Annotated[int, Field(ge=64)] = Field(
+        64, description="held-out pairs that the parity proof sends through Triton"
+    )
+    parity_tolerance: Positive = Field(
+        1e-3, description="largest difference of a probability that the parity proof allows"
+    )
+
+
+class Recipe(_Section):
+    """All that makes a variant."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = Field(
+        description="name of the variant: lower-case letters, digits, - and _"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(
+        0, description="the same seed gives the same split and the same head"
+    )
+    data: DataRecipe = Field(description="where the examples come from")
+    text_encoder: TextEncoderRecipe = Field(description="the frozen text encoder")
+    image_encoder: ImageEncoderRecipe = Field(description="the frozen image encoder")
+    head: HeadRecipe = Field(default=HeadRecipe(), description="the fusion head")
+    training: TrainingRecipe = Field(default=TrainingRecipe(), description="how the head is fitted")
+    target: TargetRecipe = Field(default=TargetRecipe(), description="what it is exported for")
+
+    @property
+    def recipe_digest(self) -> str:
+        """SHA-256 (64 hex digits) of the resolved recipe, defaults included."""
+        return digest_of_json(self.model_dump(mode="json"))
+
+    @property
+    def training_digest(self) -> str:
+        """SHA-256 of what training reads: a change of `target` trains nothing anew."""
+        return digest_of_json(self.model_dump(mode="json", exclude={"name", "target"}))
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Reads a recipe by the name of a shipped one or by the path of a TOML file.
+
+    Relative paths in a recipe are relative to the recipe's own folder.
+
+    Raises:
+        RecipeNotFoundError: there is no such name and no such file.
+        UnknownRecipeKeyError: a key is unknown; the error names the nearest known one.
+        InvalidRecipeError: the file is not TOML, or a value is not one its key takes.
+    """
+    path = _find_recipe(name_or_path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRecipeError(path.stem, "", f"it is not TOML: {error}") from error
+    try:
+        return Recipe.model_validate(content, context={"folder": path.parent})
+    except ValidationError as error:
+        raise _as_recipe_error(path.stem, error.errors()) from error
+
+
+def _find_recipe(name_or_path: str) -> Path:
+    shipped = {path.stem: path for path in sorted(SHIPPED_RECIPES.glob("*.toml"))}
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    path = Path(name_or_path)
+    if path.is_file():
+        return path.resolve()
+    raise RecipeNotFoundError(name_or_path, tuple(shipped))
+
+
+def _require_exactly_one(section: BaseModel, *keys: str) -> None:
+    given = [key for key in keys if getattr(section, key) is not None]
+    if len(given) != 1:
+        message = f"give exactly one of {', '.join(keys)}; got {', '.join(given) or 'none'}"
+        raise ValueError(message)
+
+
+def _as_recipe_error(
+    recipe: str, problems: list[ErrorDetails]
+) -> UnknownRecipeKeyError | InvalidRecipeError:
+    # A misspelt key also makes the right one missing: the unknown key is the more helpful message.
+    problem = min(problems, key=lambda each: each["type"] != "extra_forbidden")
+    location = [str(part) for part in problem["loc"]]
+    if problem["type"] != "extra_forbidden":
+        reason = problem["msg"].removeprefix("Value error, ")
+        return InvalidRecipeError(recipe, ".".join(location), reason[0].lower() + reason[1:])
+    *sections, key = location
+    section: type[BaseModel] = Recipe
+    for name in sections:
+        section = section_model(section, name) or section
+    known = tuple(section.model_fields)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return UnknownRecipeKeyError(recipe, ".".join(sections), key, near[0] if near else None, known)
+
+
+def section_model(parent: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """Returns the model of the section under `key`, or None when `key` holds a plain value."""
+    annotation = parent.model_fields[key].annotation
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return None

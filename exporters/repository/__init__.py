@@ -1,0 +1,1 @@
+"""A variant as Triton models: typed configuration, the python backend's steps, publication."""

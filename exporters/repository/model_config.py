@@ -1,0 +1,156 @@
+"""Typed description of a Triton model, and its `config.pbtxt` through Triton's own protobuf.
+
+Nothing here knows encoders or heads: `variant_models` says which models a variant is made of.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+SETTINGS_PARAMETER: Final = "settings"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """A tensor of a model; `shape` leaves out the batch axis and has -1 where it varies."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @classmethod
+    def bytes_of(cls, name: str) -> TensorSpec:
+        """One byte string a row, such as an image file or a text."""
+        return cls(name, "TYPE_STRING", (1,))
+
+    @classmethod
+    def floats(cls, name: str, width: int) -> TensorSpec:
+        """A float32 vector a row."""
+        return cls(name, "TYPE_FP32", (width,))
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The dynamic batcher's queue, in front of a model.
+
+    Attributes:
+        max_size: requests that may wait; Triton rejects the next one. A backstop: the gateway
+            admits fewer.
+        timeout_us: a request that waited longer is rejected. Callers may shorten it: Triton
+            ignores a request's own timeout unless the model sets one and allows the override.
+    """
+
+    max_size: int = 256
+    timeout_us: int = 10_000_000
+
+
+@dataclass(frozen=True)
+class StepModel:
+    """A model that computes: one step of an ensemble, run by the python backend.
+
+    Attributes:
+        name: the immutable model name.
+        inputs, outputs: its tensors.
+        max_batch_size: rows of one execution.
+        instances: processes that run it side by side.
+        settings: what the step reads when it starts; JSON values.
+        queue: its dynamic batcher's queue.
+    """
+
+    name: str
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+    max_batch_size: int
+    instances: int
+    settings: Mapping[str, Any]
+    queue: Queue = field(default_factory=Queue)
+
+    def to_protobuf(self) -> model_config_pb2.ModelConfig:
+        """The configuration as Triton's own message."""
+        config = _skeleton(self)
+        config.backend = "python"
+        config.instance_group.add(
+            count=self.instances, kind=model_config_pb2.ModelInstanceGroup.KIND_CPU
+        )
+        # No delay: on a CPU a batch saves little, and waiting for one costs every request.
+        config.dynamic_batching.max_queue_delay_microseconds = 0
+        policy = config.dynamic_batching.default_queue_policy
+        policy.timeout_action = model_config_pb2.ModelQueuePolicy.REJECT
+        policy.default_timeout_microseconds = self.queue.timeout_us
+        policy.allow_timeout_override = True
+        policy.max_queue_size = self.queue.max_size
+        config.parameters[SETTINGS_PARAMETER].string_value = json.dumps(
+            dict(self.settings), sort_keys=True
+        )
+        return config
+
+
+@dataclass(frozen=True)
+class EnsembleStep:
+    """One step of an ensemble: the model, and its tensor names to the ensemble's."""
+
+    model: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class EnsembleModel:
+    """An ensemble: what a client calls."""
+
+    name: str
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+    max_batch_size: int
+    steps: Sequence[EnsembleStep]
+    manifest: EnsembleManifest
+
+    def to_protobuf(self) -> model_config_pb2.ModelConfig:
+        """The configuration as Triton's own message."""
+        config = _skeleton(self)
+        config.platform = "ensemble"
+        for step in self.steps:
+            config.ensemble_scheduling.step.add(
+                model_name=step.model,
+                model_version=-1,
+                input_map=dict(step.inputs),
+                output_map=dict(step.outputs),
+            )
+        config.parameters[MANIFEST_PARAMETER].string_value = self.manifest.model_dump_json()
+        return config
+
+
+def to_pbtxt(model: StepModel | EnsembleModel) -> str:
+    """The text of a `config.pbtxt`."""
+    return text_format.MessageToString(model.to_protobuf(), as_utf8=True)
+
+
+def _skeleton(model: StepModel | EnsembleModel) -> model_config_pb2.ModelConfig:
+    if model.max_batch_size < 1:
+        # Proto text drops a zero, which Triton would then read as "not batched".
+        message = f"model {model.name}: max_batch_size must be at least 1"
+        raise ValueError(message)
+    config = model_config_pb2.ModelConfig(name=model.name, max_batch_size=model.max_batch_size)
+    for spec in model.inputs:
+        config.input.add(
+            name=spec.name,
+            data_type=model_config_pb2.DataType.Value(spec.dtype),
+            dims=spec.shape,
+        )
+    for spec in model.outputs:
+        config.output.add(
+            name=spec.name,
+            data_type=model_config_pb2.DataType.Value(spec.dtype),
+            dims=spec.shape,
+        )
+    return config

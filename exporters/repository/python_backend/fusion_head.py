@@ -1,0 +1,45 @@
+"""Features of one modality set to logits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from exporters.repository.python_backend.session import open_session
+from gateway.contract import tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+class FusionHeadStep:
+    """Answers dynamic batches with a head; the graph's inputs are the model's, in lower case."""
+
+    def __init__(self, session: Any, input_names: Sequence[str]) -> None:  # noqa: ANN401
+        self._session = session
+        self._input_names = input_names
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """One response a request: logits, float32 (rows, labels)."""
+        by_input = {
+            name: [
+                pb_utils.get_input_tensor_by_name(request, name).as_numpy() for request in requests
+            ]
+            for name in self._input_names
+        }
+        feeds = {name.lower(): np.concatenate(rows) for name, rows in by_input.items()}
+        (logits,) = self._session.run(None, feeds)
+        ends = np.cumsum([len(rows) for rows in by_input[self._input_names[0]]])
+        return [
+            pb_utils.InferenceResponse([pb_utils.Tensor(tensors.LOGITS, rows)])
+            for rows in np.split(logits, ends[:-1])
+        ]
+
+
+def load(folder: Path, settings: dict[str, Any]) -> FusionHeadStep:
+    """Opens the head's graph."""
+    session = open_session(folder / settings["graph"], settings["intra_op_threads"])
+    return FusionHeadStep(session, [entry.name.upper() for entry in session.get_inputs()])

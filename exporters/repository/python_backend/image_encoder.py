@@ -1,0 +1,57 @@
+"""Encoded image files to image features."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from exporters.preprocessing.images import ImagePreprocessing, decode_image
+from exporters.repository.python_backend.encoder_step import EncoderStep, Features
+from exporters.repository.python_backend.session import open_session
+from gateway.contract import tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class ImageRows:
+    """Decodes, resizes and encodes images, `group_size` of them at a time."""
+
+    input_name = tensors.IMAGE
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self._session = open_session(folder / settings["graph"], settings["intra_op_threads"])
+        self._preprocessing = ImagePreprocessing.from_fields(settings["preprocessing"])
+        self._group_size: int = settings["group_size"]
+
+    def preprocess(self, row: bytes) -> Pixels:
+        """One image file to pixels, uint8 (height, width, 3)."""
+        return decode_image(row, self._preprocessing)
+
+    def encode(self, items: Sequence[Pixels]) -> Features:
+        """Pixels to features, float32 (images, dim)."""
+        groups = [
+            self._session.run(None, {"pixels": np.stack(items[start : start + self._group_size])})
+            for start in range(0, len(items), self._group_size)
+        ]
+        return np.concatenate([features for (features,) in groups])
+
+
+def load(folder: Path, settings: dict[str, Any]) -> EncoderStep[Pixels]:
+    """Opens the graph, decodes and encodes once, so that the first caller does not pay for it."""
+    rows = ImageRows(folder, settings)
+    rows.encode([rows.preprocess(_small_jpeg())] * settings["group_size"])
+    return EncoderStep(rows)
+
+
+def _small_jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, "JPEG")
+    return buffer.getvalue()

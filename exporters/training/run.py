@@ -1,0 +1,130 @@
+"""From a recipe to a trained variant; one of the same inputs is read, not trained again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import torch
+
+from exporters.data import group_examples, load_table, split_by_group
+from exporters.digests import digest_of_json, digest_of_source
+from exporters.encoders import load_image_encoder, load_text_encoder
+from exporters.training.calibration import fit_temperature
+from exporters.training.features import load_features
+from exporters.training.fit import LabelledFeatures, fit_head
+from exporters.training.logits import logits_of
+from exporters.training.sample import write_sample
+from exporters.training.variant import (
+    TrainedVariant,
+    TrainingInputs,
+    is_saved,
+    read_variant,
+    save_variant,
+)
+from gateway.contract.manifest import ModalitySet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from exporters.data import Split
+    from exporters.recipe import Recipe
+    from exporters.training.features import Features
+    from exporters.workspace import Workspace
+
+_CODE: Final = (
+    "exporters.data.grouping",
+    "exporters.data.split",
+    "exporters.heads",
+    "exporters.training",
+)
+
+
+def train(recipe: Recipe, workspace: Workspace) -> TrainedVariant:
+    """Trains a variant, or reads it when nothing it depends on has changed.
+
+    Raises:
+        ExporterError: the recipe, its data or its encoders cannot be used.
+    """
+    inputs = _load_inputs(recipe, workspace)
+    run_folder = _run_folder(inputs, workspace)
+    features = _load_features(inputs, workspace)
+    if is_saved(run_folder):
+        variant = read_variant(inputs, features, run_folder)
+    else:
+        variant = _fit_variant(inputs, features, run_folder)
+    write_sample(variant, workspace)
+    return variant
+
+
+def load_trained(recipe: Recipe, workspace: Workspace) -> TrainedVariant | None:
+    """Reads a trained variant; None when it was not trained from these very inputs.
+
+    Raises:
+        ExporterError: the recipe, its data or its encoders cannot be used.
+    """
+    inputs = _load_inputs(recipe, workspace)
+    run_folder = _run_folder(inputs, workspace)
+    if not is_saved(run_folder):
+        return None
+    return read_variant(inputs, _load_features(inputs, workspace), run_folder)
+
+
+def _load_inputs(recipe: Recipe, workspace: Workspace) -> TrainingInputs:
+    text_encoder = load_text_encoder(recipe.text_encoder)
+    image_encoder = load_image_encoder(recipe.image_encoder)
+    table = load_table(recipe.data, image_encoder.preprocessing, workspace)
+    return TrainingInputs(recipe, table, text_encoder, image_encoder)
+
+
+def _load_features(inputs: TrainingInputs, workspace: Workspace) -> Features:
+    return load_features(inputs.table, inputs.text_encoder, inputs.image_encoder, workspace)
+
+
+def _run_folder(inputs: TrainingInputs, workspace: Workspace) -> Path:
+    digest = digest_of_json(
+        {
+            "recipe": inputs.recipe.training_digest,
+            "data": inputs.table.digest,
+            "text_encoder": inputs.text_encoder.digest,
+            "image_encoder": inputs.image_encoder.digest,
+            "code": digest_of_source(_CODE),
+            "torch": torch.__version__,
+        }
+    )
+    return workspace.run_folder(inputs.recipe.name, digest)
+
+
+def _fit_variant(inputs: TrainingInputs, features: Features, run_folder: Path) -> TrainedVariant:
+    split = _split(inputs, features)
+    labels = torch.from_numpy(inputs.table.label_indices)
+
+    def part(positions: NDArray[np.int64]) -> LabelledFeatures:
+        rows = torch.from_numpy(positions)
+        return LabelledFeatures(features.take(rows), labels[rows])
+
+    train_part, validation = part(split.train), part(split.validation)
+    fitted = fit_head(inputs.recipe, train_part, validation, len(inputs.table.labels))
+    temperatures = {
+        modalities: fit_temperature(
+            logits_of(fitted.head, validation.features, modalities), validation.labels
+        )
+        for modalities in ModalitySet
+    }
+    save_variant(fitted, temperatures, split, inputs, run_folder)
+    return TrainedVariant(inputs, features, fitted.head, temperatures, split, run_folder)
+
+
+def _split(inputs: TrainingInputs, features: Features) -> Split:
+    recipe, table = inputs.recipe, inputs.table
+    groups = group_examples(table.examples, features.image.numpy(), recipe.data.twin_cosine)
+    return split_by_group(
+        table.label_indices,
+        groups,
+        table.labels,
+        validation_ratio=recipe.data.validation_ratio,
+        holdout_ratio=recipe.data.holdout_ratio,
+        seed=recipe.seed,
+    )

@@ -1,0 +1,48 @@
+"""One held-out example to try the served model with: the launcher's first request."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import torch
+
+from exporters.atomic import atomic_folder
+from exporters.training.logits import logits_of
+from gateway.contract.manifest import ModalitySet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporters.data import Example
+    from exporters.training.variant import TrainedVariant
+    from exporters.workspace import Workspace
+
+
+def write_sample(variant: TrainedVariant, workspace: Workspace) -> Path:
+    """Writes `sample.json` (image, text, label) and the image beside it.
+
+    Returns:
+        The folder.
+    """
+    example = _surest_right_example(variant)
+    folder = workspace.sample_folder(variant.recipe.name)
+    sample = {"image": example.image.name, "text": example.text, "label": example.label}
+    with atomic_folder(folder) as unfinished:
+        shutil.copyfile(example.image, unfinished / example.image.name)
+        text = json.dumps(sample, indent=2, ensure_ascii=False)
+        (unfinished / "sample.json").write_text(text + "\n", encoding="utf-8")
+    return folder
+
+
+def _surest_right_example(variant: TrainedVariant) -> Example:
+    """Returns the held-out example that is classified rightly with the most confidence.
+
+    When none is classified rightly, it is the first.
+    """
+    rows = torch.from_numpy(variant.split.holdout)
+    logits = logits_of(variant.head, variant.features.take(rows), ModalitySet.BOTH)
+    confidence, predicted = logits.softmax(dim=-1).max(dim=-1)
+    is_right = predicted == torch.from_numpy(variant.table.label_indices)[rows]
+    return variant.holdout_examples[int((confidence * is_right).argmax())]

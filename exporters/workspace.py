@@ -1,0 +1,53 @@
+"""Where a run keeps what it computes: one folder, made by the first command that needs it.
+
+    <root>/
+    ├── datasets/<source>-<digest>/      what a data source built: a table and its images
+    ├── checks/<table>-<digest>.csv      the broken rows of a table, with reasons
+    ├── features/<kind>-<digest>.safetensors
+    ├── runs/<recipe>-<digest>/          head, training record, reports and pictures
+    ├── publications/<recipe>.json       what was exported last, and from what
+    └── samples/<variant>/               one held-out example, for trying the served model
+
+Everything in it can be deleted: the next run makes it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+DEFAULT_WORKSPACE: Final = Path(".diptych")
+
+_DIGEST_CHARS: Final = 12  # 48 bits: names stay short, and two runs of one recipe never meet
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder of all that is computed; nothing is written until something is asked for."""
+
+    root: Path = DEFAULT_WORKSPACE
+
+    def dataset_folder(self, source: str, digest: str) -> Path:
+        """Where the data source `source`, of this digest of its options, keeps its table."""
+        return self.root / "datasets" / f"{source}-{digest[:_DIGEST_CHARS]}"
+
+    def broken_rows_file(self, table: str, digest: str) -> Path:
+        """Where the broken rows of a table of this content are listed."""
+        return self.root / "checks" / f"{table}-{digest[:_DIGEST_CHARS]}.csv"
+
+    def features_file(self, kind: str, digest: str) -> Path:
+        """Where features of one `kind` (`text` or `image`) are cached."""
+        return self.root / "features" / f"{kind}-{digest[:_DIGEST_CHARS]}.safetensors"
+
+    def run_folder(self, recipe_name: str, digest: str) -> Path:
+        """Where the head, the record and the reports of one training run lie."""
+        return self.root / "runs" / f"{recipe_name}-{digest[:_DIGEST_CHARS]}"
+
+    def publication_file(self, recipe_name: str) -> Path:
+        """Where it is recorded what a recipe's last export published, and from what."""
+        return self.root / "publications" / f"{recipe_name}.json"
+
+    def sample_folder(self, variant: str) -> Path:
+        """Where one held-out example of a variant lies, as `sample.json` and an image."""
+        return self.root / "samples" / variant

@@ -1,0 +1,46 @@
+"""The README's examples, run as they stand there; only addresses are those of the test's stack."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.conftest import ROOT
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Sample
+    from tests.e2e.stack import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+def example(language: str, mark: str) -> str:
+    """Returns the fenced block that follows `<!-- example: mark -->`."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pattern = rf"<!-- example: {mark} -->\n```{language}\n(.*?)\n```"
+    match = re.search(pattern, readme, re.DOTALL)
+    assert match is not None
+    return match.group(1)
+
+
+@pytest.mark.parametrize(
+    ("language", "mark"), [("sh", "curl"), ("python", "rest"), ("python", "grpc")]
+)
+def test_readme_example_prints_the_label(
+    stack: Stack, sample: Sample, language: str, mark: str
+) -> None:
+    code = example(language, mark)
+    code = code.replace("127.0.0.1:8080", stack.url.removeprefix("http://"))
+    code = code.replace("127.0.0.1:8081", stack.grpc_target)
+    command = ["bash", "-c", code] if language == "sh" else [sys.executable, "-c", code]
+
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert sample.label in result.stdout

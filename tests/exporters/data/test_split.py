@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from exporters.data import Split, split_by_group
+from exporters.errors import SplitError
+
+LABELS = ("common", "rare", "between")
+
+Indices = NDArray[np.int64]
+
+
+def grouped_data(seed: int, groups: int = 400) -> tuple[Indices, Indices]:
+    rng = np.random.default_rng(seed)
+    sizes = rng.choice([1, 1, 1, 2, 5, 20], size=groups)
+    group_labels = rng.choice(3, size=groups, p=[0.7, 0.1, 0.2])
+    return np.repeat(group_labels, sizes), np.repeat(np.arange(groups), sizes)
+
+
+def split(labels: Indices, groups: Indices, seed: int = 0) -> Split:
+    return split_by_group(
+        labels, groups, LABELS, validation_ratio=0.15, holdout_ratio=0.2, seed=seed
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_split_is_a_partition_that_cuts_no_group(seed: int) -> None:
+    labels, groups = grouped_data(seed)
+
+    parts = split(labels, groups, seed)
+
+    everything = np.concatenate([parts.train, parts.validation, parts.holdout])
+    assert sorted(everything.tolist()) == list(range(len(labels)))
+    for group in set(groups.tolist()):
+        members = np.flatnonzero(groups == group)
+        is_inside = [np.isin(members, part) for part in vars(parts).values()]
+        assert sum(inside.all() for inside in is_inside) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_split_keeps_the_share_of_each_label(seed: int) -> None:
+    labels, groups = grouped_data(seed)
+
+    parts = split(labels, groups, seed)
+
+    for part, ratio in ((parts.validation, 0.15), (parts.holdout, 0.2)):
+        for label in range(3):
+            share = np.sum(labels[part] == label) / np.sum(labels == label)
+            # Half a largest group (20) of the rarest label (about 200 examples) is 5 points.
+            assert share == pytest.approx(ratio, abs=0.05)
+
+
+def test_split_is_the_same_for_the_same_seed_and_another_for_another() -> None:
+    labels, groups = grouped_data(0)
+
+    assert np.array_equal(split(labels, groups, 1).holdout, split(labels, groups, 1).holdout)
+    assert not np.array_equal(split(labels, groups, 1).holdout, split(labels, groups, 2).holdout)
+
+
+def test_label_in_a_single_group_is_refused_by_name() -> None:
+    labels, groups = grouped_data(0)
+    labels[labels == 1] = 0
+    labels[groups == groups[-1]] = 1
+
+    with pytest.raises(SplitError, match="rare"):
+        split(labels, groups)

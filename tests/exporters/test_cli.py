@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporters.cli import main
+from tests.small_variant import write_small_recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Run = Callable[..., int | str | None]
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_small_recipe(tmp_path_factory.mktemp("recipe"))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run_command(*arguments: object) -> int | str | None:
+        monkeypatch.setattr(sys, "argv", ["exporters", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ending:
+            main()
+        return ending.value.code
+
+    return run_command
+
+
+def test_train_then_evaluate_prints_the_quality_table(
+    run: Run,
+    recipe: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("train", recipe, "--workspace", tmp_path) == 0
+    trained = capsys.readouterr().out
+    assert run("evaluate", recipe, "--workspace", tmp_path) == 0
+    evaluated = capsys.readouterr().out
+
+    assert "| image and text |" in trained
+    assert trained == evaluated
+    [report] = tmp_path.glob("runs/shapes-*/report.md")
+    assert str(report) in trained
+
+
+def test_evaluate_of_an_untrained_recipe_gives_the_command_that_trains_it(
+    run: Run,
+    recipe: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("evaluate", recipe, "--workspace", tmp_path) == 2
+
+    error = capsys.readouterr().err
+    assert "not trained" in error
+    assert f"python -m exporters train {recipe} --workspace {tmp_path}" in error
+
+
+def test_error_is_one_sentence_and_one_remedy_without_traceback(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("train", "no-such-recipe") == 2
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Error: There is no recipe 'no-such-recipe'."
+    assert "openmoji" in lines[1]
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "export"])
+def test_help_of_each_command_shows_an_example(
+    run: Run, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert run(command, "--help") == 0
+
+    assert f"python -m exporters {command} openmoji" in capsys.readouterr().out
+
+
+def test_unknown_option_is_refused(run: Run) -> None:
+    assert run("train", "openmoji", "--epochs", "3") == 2

@@ -1,0 +1,90 @@
+"""The README's tables, made from the code; `python -m tests.readme_tables` writes them into it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry
+
+from exporters.recipe_reference import describe_keys
+from gateway import settings as gateway_settings
+from gateway.api.problems import KINDS
+from gateway.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+README: Final = Path(__file__).parents[1] / "README.md"
+
+
+def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def recipe_keys() -> str:
+    rows = ((f"`{k.name}`", k.type, f"`{k.default}`", k.description) for k in describe_keys())
+    return table(("key", "takes", "default", "meaning"), rows)
+
+
+def gateway_variables() -> str:
+    rows = (
+        (
+            f"`{gateway_settings.env_name(name)}`",
+            "unset" if field.default is None else f"`{field.default}`",
+            field.description or "",
+        )
+        for name, field in gateway_settings.Settings.model_fields.items()
+    )
+    return table(("variable", "default", "meaning"), rows)
+
+
+def metrics() -> str:
+    rows = []
+    for family in Metrics(CollectorRegistry()).registry.collect():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        rows.append((f"`{name}`", family.type, family.documentation))
+    return table(("metric", "type", "meaning"), rows)
+
+
+def problems() -> str:
+    rows = []
+    for error, kind in KINDS.items():
+        meaning = (error.__doc__ or "").strip().splitlines()[0]
+        rows.append((f"`{kind.type_uri}`", str(kind.status), kind.grpc_status.name, meaning))
+    return table(("type", "HTTP", "gRPC", "when"), rows)
+
+
+TABLES: Final[dict[str, Callable[[], str]]] = {
+    "recipe": recipe_keys,
+    "settings": gateway_variables,
+    "metrics": metrics,
+    "problems": problems,
+}
+
+
+def _block(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- table: {name} -->\n)(.*?)(\n<!-- end -->)", re.DOTALL)
+
+
+def shown(readme: str, name: str) -> str | None:
+    """Returns the table that a README shows between its marks, or None without marks."""
+    match = _block(name).search(readme)
+    return match.group(2) if match else None
+
+
+def refreshed(readme: str) -> str:
+    """Returns a README with every table as the code has it."""
+    for name, make in TABLES.items():
+        old = shown(readme, name)
+        if old is not None:
+            readme = readme.replace(
+                f"<!-- table: {name} -->\n{old}", f"<!-- table: {name} -->\n{make()}"
+            )
+    return readme
+
+
+if __name__ == "__main__":
+    README.write_text(refreshed(README.read_text(encoding="utf-8")), encoding="utf-8")
