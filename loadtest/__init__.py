@@ -1,0 +1,1 @@
+"""Load on the running service: the benchmark, and what judges its figures."""
