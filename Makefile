@@ -86,7 +86,7 @@ fmt: venv ## format, and fix what the linter can fix
 
 .PHONY: bench
 bench: export ## measure the demo against its targets; figures go to .bench/
-	@$(BIN)/python -m loadtest bench
+	@$(BIN)/python -m loadtest.bench
 
 # --- the environment ---------------------------------------------------------------------------
 

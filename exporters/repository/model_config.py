@@ -6,7 +6,7 @@ Nothing here knows encoders or heads: `variant_models` says which models a varia
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf import text_format
@@ -64,7 +64,9 @@ class StepModel:
         max_batch_size: rows of one execution.
         instances: processes that run it side by side.
         settings: what the step reads when it starts; JSON values.
-        queue: its dynamic batcher's queue.
+        queue: limits of its dynamic batcher's queue; None has none. With any limit Triton forms the
+            next batch only after the last one has ended, and now and then misses that end by
+            500 ms (see DECISIONS.md, 6).
     """
 
     name: str
@@ -73,7 +75,7 @@ class StepModel:
     max_batch_size: int
     instances: int
     settings: Mapping[str, Any]
-    queue: Queue = field(default_factory=Queue)
+    queue: Queue | None = None
 
     def to_protobuf(self) -> model_config_pb2.ModelConfig:
         """The configuration as Triton's own message."""
@@ -82,13 +84,15 @@ class StepModel:
         config.instance_group.add(
             count=self.instances, kind=model_config_pb2.ModelInstanceGroup.KIND_CPU
         )
-        # No delay: on a CPU a batch saves little, and waiting for one costs every request.
-        config.dynamic_batching.max_queue_delay_microseconds = 0
-        policy = config.dynamic_batching.default_queue_policy
-        policy.timeout_action = model_config_pb2.ModelQueuePolicy.REJECT
-        policy.default_timeout_microseconds = self.queue.timeout_us
-        policy.allow_timeout_override = True
-        policy.max_queue_size = self.queue.max_size
+        # Present and empty: batching without a delay. On a CPU a batch saves little, and waiting
+        # for one costs every request.
+        config.dynamic_batching.SetInParent()
+        if self.queue is not None:
+            policy = config.dynamic_batching.default_queue_policy
+            policy.timeout_action = model_config_pb2.ModelQueuePolicy.REJECT
+            policy.default_timeout_microseconds = self.queue.timeout_us
+            policy.allow_timeout_override = True
+            policy.max_queue_size = self.queue.max_size
         config.parameters[SETTINGS_PARAMETER].string_value = json.dumps(
             dict(self.settings), sort_keys=True
         )

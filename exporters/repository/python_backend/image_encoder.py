@@ -11,7 +11,7 @@ from PIL import Image
 
 from exporters.preprocessing.images import ImagePreprocessing, decode_image
 from exporters.repository.python_backend.encoder_step import EncoderStep, Features
-from exporters.repository.python_backend.session import open_session
+from exporters.repository.python_backend.session import open_session, run_as_batch_work
 from gateway.contract import tensors
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class ImageRows:
 
 def load(folder: Path, settings: dict[str, Any]) -> EncoderStep[Pixels]:
     """Opens the graph, decodes and encodes once, so that the first caller does not pay for it."""
+    run_as_batch_work()
     rows = ImageRows(folder, settings)
     rows.encode([rows.preprocess(_small_jpeg())] * settings["group_size"])
     return EncoderStep(rows)
