@@ -119,7 +119,7 @@ def _as_markdown(comparison: Comparison) -> str:
         f"![Accuracy with intervals]({_PLOT})",
         *_weights_section(comparison),
         "## How to read it",
-        "Intervals: 95 %, bootstrap over whole groups. p: paired permutation test against the "
+        "Intervals: 95 % each, bootstrap over whole groups. p: paired permutation test against the "
         "best, the sign of each group's net difference flipped at random (McNemar's test where "
         "groups are single examples), corrected by Holm for the number of rows. Both say how far "
         "other examples could move the figures; one seed a fit, so not how far another seed could. "
