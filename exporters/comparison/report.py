@@ -48,7 +48,7 @@ def comparison_table(comparison: Comparison) -> str:
         "ECE",
         "points behind the best",
         "p",
-        "fit, s",
+        "fit, CPU s",
     )
     return markdown_table(header, (_row(standing) for standing in comparison.standings))
 
@@ -80,7 +80,7 @@ def _is_worse(gap: Gap | None) -> bool:
 
 def _row(standing: Standing) -> tuple[str, ...]:
     cells = [_accuracy(standing.scores.get(modalities)) for modalities in ModalitySet]
-    gap, headline, fit_s = standing.gap, standing.headline, standing.answers.fit_s
+    gap, headline, fit_cpu_s = standing.gap, standing.headline, standing.answers.fit_cpu_s
     return (
         standing.name,
         *cells,
@@ -88,7 +88,7 @@ def _row(standing: Standing) -> tuple[str, ...]:
         f"{headline.expected_calibration_error:.3f}",
         _points(gap),
         "" if gap is None else f"{gap.p_value:.3f}" if gap.p_value >= 0.001 else "< 0.001",
-        f"{sum(fit_s) / len(fit_s):.1f}" if fit_s else "",
+        f"{sum(fit_cpu_s) / len(fit_cpu_s):.1f}" if fit_cpu_s else "",
     )
 
 
@@ -121,11 +121,11 @@ def _as_markdown(comparison: Comparison) -> str:
         "## How to read it",
         "Intervals: 95 % each, bootstrap over whole groups. p: paired permutation test against the "
         "best, the sign of each group's net difference flipped at random (McNemar's test where "
-        "groups are single examples), corrected by Holm for the number of rows. Both say how far "
-        "other examples could move the figures; one seed a fit, so not how far another seed could. "
-        "The best was picked on the same examples, which flatters it a little. Macro F1, ECE "
-        "(after calibration), points and p are with all that a row can see. Fit: wall-clock mean "
-        "over the folds, on cached features, one thread.",
+        "groups are single examples), corrected by Holm for the number of rows, which the intervals "
+        "are not. Both say how far other examples could move the figures; one seed a fit, so not "
+        "how far another seed could. The best was picked on the same examples, which flatters it a "
+        "little. Macro F1, ECE (after calibration), points and p are with all that a row can see. "
+        "Fit: mean processor time of a fold on cached features; it has one thread.",
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -158,7 +158,7 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
                     modalities: asdict(score) for modalities, score in standing.scores.items()
                 },
                 "gap_to_best": None if standing.gap is None else asdict(standing.gap),
-                "fit_s": standing.answers.fit_s,
+                "fit_cpu_s": standing.answers.fit_cpu_s,
                 "learned_weights": standing.answers.learned_weights,
             }
             for standing in comparison.standings

@@ -155,8 +155,8 @@ def _gather(candidate: Candidate, splits: Sequence[Split], fits: Sequence[FoldFi
         name: float(np.mean([fit.learned_weights[name] for fit in fits]))
         for name in fits[0].learned_weights
     }
-    fit_s = tuple(fit.fit_s for fit in fits)
-    return Answers(candidate.name, candidate.is_baseline, probabilities, fit_s, weights)
+    fit_cpu_s = tuple(fit.fit_cpu_s for fit in fits)
+    return Answers(candidate.name, candidate.is_baseline, probabilities, fit_cpu_s, weights)
 
 
 def _majority(table: ExampleTable, splits: Sequence[Split]) -> Answers:

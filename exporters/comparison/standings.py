@@ -26,14 +26,14 @@ class Answers:
         name: of the candidate.
         is_baseline: whether it is there for scale only.
         probabilities: for each set of modalities it answers, richest first, (examples, labels).
-        fit_s: wall-clock time of each fold's fit; empty when nothing was fitted.
+        fit_cpu_s: processor time of each fold's fit; empty when nothing was fitted.
         learned_weights: mean over the folds; empty for heads without.
     """
 
     name: str
     is_baseline: bool
     probabilities: dict[ModalitySet, NDArray[np.float64]]
-    fit_s: tuple[float, ...] = ()
+    fit_cpu_s: tuple[float, ...] = ()
     learned_weights: dict[str, float] = field(default_factory=dict)
 
 

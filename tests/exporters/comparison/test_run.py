@@ -59,7 +59,7 @@ def test_compare_has_a_row_a_head_the_encoders_alone_and_the_majority(
     assert names[-1] == "majority"
     for standing in comparison.standings[:3]:
         assert list(standing.scores) == list(ModalitySet)
-        assert len(standing.answers.fit_s) == 3
+        assert len(standing.answers.fit_cpu_s) == 3
 
 
 def test_compare_finds_what_the_shapes_need(comparison: Comparison) -> None:
@@ -93,8 +93,10 @@ def test_compare_again_reads_finished_fits_and_adds_what_is_new(
     after = {file: file.stat().st_mtime_ns for file in folder.iterdir()}
     assert len(after) == len(before) + 3
     assert before.items() <= after.items()
-    fit_s = {standing.name: standing.answers.fit_s for standing in comparison.standings}
-    assert {each.name: each.answers.fit_s for each in again.standings}.items() >= fit_s.items()
+    fit_cpu_s = {standing.name: standing.answers.fit_cpu_s for standing in comparison.standings}
+    assert {
+        each.name: each.answers.fit_cpu_s for each in again.standings
+    }.items() >= fit_cpu_s.items()
 
 
 def test_compare_of_recipes_takes_their_own_heads_over_the_same_folds(

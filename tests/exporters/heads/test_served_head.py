@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.e2e
 
 
-def test_soft_vote_is_served_as_it_was_trained_and_its_weights_are_reported(
-    tmp_path: Path,
-) -> None:
+def test_soft_vote_is_served_as_it_was_trained(tmp_path: Path) -> None:
     recipe_file = write_small_recipe(tmp_path / "recipe")
     recipe = recipe_file.read_text(encoding="utf-8").replace('"gated"', '"soft_vote"')
     recipe_file.write_text(recipe, encoding="utf-8")
@@ -34,7 +32,3 @@ def test_soft_vote_is_served_as_it_was_trained_and_its_weights_are_reported(
     assert set(published.ensembles) == set(ModalitySet)
     report = json.loads(published.report.with_name("report.json").read_text(encoding="utf-8"))
     assert all(proof["max_abs_difference"] < 1e-3 for proof in report["parity"].values())
-    assert set(report["learned_weights"]) == {"text", "image", "both"}
-    # Written as fp32 shares of one softmax.
-    assert sum(report["learned_weights"].values()) == pytest.approx(1.0, abs=1e-6)
-    assert "of 1 in all: text 0." in published.report.read_text(encoding="utf-8")
