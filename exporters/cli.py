@@ -93,7 +93,8 @@ def compare(
     Ctrl-C, the same command goes on.
     """
     loaded = [load_recipe(recipe) for recipe in recipes]
-    names = [name.strip() for name in heads.split(",") if name.strip()] if heads else []
+    named = (name.strip() for name in (heads or "").split(","))
+    names = list(dict.fromkeys(name for name in named if name))
     from exporters.comparison import compare as compare_heads
     from exporters.comparison import comparison_table, verdict, write_comparison
 

@@ -82,13 +82,17 @@ def _encoders_alone(recipes: Sequence[RecipeFeatures], *, is_one: bool) -> list[
         text, image = each.features.text, each.features.image
         # A side of one column that never varies says nothing and costs nothing.
         nothing = torch.zeros(len(text), 1)
-        text_name = "text alone" if is_one else f"text alone: {inputs.text_encoder.name}"
-        image_name = "image alone" if is_one else f"image alone: {inputs.image_encoder.name}"
+        prefix = "" if is_one else f"{inputs.recipe.name}: "
         for name, digest, features, modalities in (
-            (text_name, inputs.text_encoder.digest, Features(text, nothing), ModalitySet.TEXT),
-            (image_name, inputs.image_encoder.digest, Features(nothing, image), ModalitySet.IMAGE),
+            ("text alone", inputs.text_encoder.digest, Features(text, nothing), ModalitySet.TEXT),
+            (
+                "image alone",
+                inputs.image_encoder.digest,
+                Features(nothing, image),
+                ModalitySet.IMAGE,
+            ),
         ):
-            alone = Candidate(name, inputs, features, (modalities,), is_baseline=True)
+            alone = Candidate(prefix + name, inputs, features, (modalities,), is_baseline=True)
             found.setdefault(digest, alone)
     return list(found.values())
 

@@ -121,8 +121,8 @@ def _as_markdown(comparison: Comparison) -> str:
         "## How to read it",
         "Intervals: 95 % each, bootstrap over whole groups. p: paired permutation test against the "
         "best, the sign of each group's net difference flipped at random (McNemar's test where "
-        "groups are single examples), corrected by Holm for the number of rows, which the intervals "
-        "are not. Both say how far other examples could move the figures; one seed a fit, so not "
+        "groups are single examples), corrected by Holm for the number of rows; the intervals are "
+        "not. Both say how far other examples could move the figures; one seed a fit, so not "
         "how far another seed could. The best was picked on the same examples, which flatters it a "
         "little. Macro F1, ECE (after calibration), points and p are with all that a row can see. "
         "Fit: mean processor time of a fold on cached features; it has one thread.",
