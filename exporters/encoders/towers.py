@@ -65,6 +65,7 @@ def load_tower(checkpoint: Checkpoint, family: Family) -> Tower:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # it counts tensors, which takes no time
+    logging.set_verbosity_error()  # lists of unused weights; what must not lack is checked below
 
     checkpoint.require_safetensors()
     try:
