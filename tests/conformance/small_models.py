@@ -58,7 +58,7 @@ def _settle(model: torch.nn.Module, image_size: int | list[int]) -> None:
             torch.nn.init.normal_(module.weight, mean=1.0, std=0.1)
             module.momentum = 1.0
     sides = image_size if isinstance(image_size, list) else [image_size, image_size]
-    planes = torch.nn.functional.interpolate(torch.randn(8, 3, 5, 5), sides, mode="bicubic")
+    planes = torch.nn.functional.interpolate(3.0 * torch.randn(8, 3, 5, 5), sides, mode="bicubic")
     with torch.inference_mode():
         model.train()(pixel_values=planes)
 

@@ -29,7 +29,8 @@ README = Path(__file__).parents[3] / "README.md"
 
 SMALL_TEXTS = [case for case in CASES if case.modality == "text" and case.max_tokens == 12]
 IMAGES = [case for case in CASES if case.modality == "image"]
-# Patches of 16 pixels (DINOv2: 14), or cells of a grid 32 times smaller than the image.
+# Patches of 16 pixels (DINOv2: 14), or cells of a grid 32 times smaller than the image (rounded up;
+# EfficientNet's rounds down).
 CELLS = {
     "vit-image-96x128": 6 * 8,
     "deit-image-96x96": 6 * 6,
@@ -37,7 +38,7 @@ CELLS = {
     "swin-image-96x96": 3 * 3,
     "convnext-image-224x224": 7 * 7,
     "resnet-image-90x90": 3 * 3,
-    "efficientnet-image-90x90": 3 * 3,
+    "efficientnet-image-90x90": 2 * 2,
     "clip-image-96x96": 6 * 6,
     "siglip-image-96x96": 6 * 6,
     "blip-image-96x96": 6 * 6,
@@ -100,8 +101,8 @@ def test_image_sequence_runs_row_by_row(tmp_path: Path) -> None:
         black, marked = encoder.module.encode(pixels).sequence
     moved = (marked - black).abs().sum(dim=1).view(3, 3)
 
-    assert moved.argmax() == 2
-    assert moved[0, 2] > moved[2, 0]
+    assert (moved[:, 2] > 0).any()
+    assert moved[2].sum() == moved[:, :2].sum() == 0
 
 
 def test_dual_encoder_folder_serves_both_modalities_in_one_space(tmp_path: Path) -> None:
@@ -182,7 +183,7 @@ def test_readme_s_new_family_is_all_that_it_takes(
     )
     assert example is not None
     assert len(example.group(1).splitlines()) <= LARGEST_DECLARATION_LINES
-    family = eval(example.group(1).strip().rstrip(","), vars(families))  # noqa: S307  # our README
+    family = eval(example.group(1), vars(families))  # noqa: S307  # our README
     monkeypatch.setattr(vision_models, "IMAGE_FAMILIES", (*families.IMAGE_FAMILIES, family))
     torch.manual_seed(0)
     config = transformers.Dinov2WithRegistersConfig(
