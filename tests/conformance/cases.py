@@ -48,6 +48,7 @@ class Case:
 
     def save(self, folder: Path) -> None:
         """Writes model, tokenizer and processor as a local checkpoint."""
+        transformers.utils.logging.disable_progress_bar()  # of a file of some kilobytes
         build_model(self.model_type, self.image_size).save_pretrained(folder)  # type: ignore[operator]
         if self.modality == "text":
             TOKENIZERS[self.model_type]().save_pretrained(folder)
