@@ -25,12 +25,14 @@ class TextTokenizer:
         path: the checkpoint's `tokenizer.json`.
         max_tokens: longer texts lose their end; special tokens are counted.
         pad_id: id that fills a batch up to its longest row; the mask hides it.
+        pad_to: shortest padded row, in tokens, for encoders that were trained on one length.
     """
 
-    def __init__(self, path: Path, max_tokens: int, pad_id: int) -> None:
+    def __init__(self, path: Path, max_tokens: int, pad_id: int, pad_to: int = 0) -> None:
         self.path = path
         self.max_tokens = max_tokens
         self.pad_id = pad_id
+        self.pad_to = pad_to
         self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
@@ -40,12 +42,12 @@ class TextTokenizer:
         return [self._tokenizer.encode(text).ids for text in texts]
 
     def pad(self, rows: Sequence[Sequence[int]]) -> tuple[TokenIds, TokenIds]:
-        """Pads rows of token ids to their longest.
+        """Pads rows of token ids to their longest, or to `pad_to`.
 
         Returns:
             Token ids and attention mask, both int64 (batch, tokens).
         """
-        longest = max(len(row) for row in rows)
+        longest = max(self.pad_to, *(len(row) for row in rows))
         ids = np.full((len(rows), longest), self.pad_id, dtype=np.int64)
         mask = np.zeros((len(rows), longest), dtype=np.int64)
         for index, row in enumerate(rows):

@@ -28,7 +28,10 @@ class TextRows:
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self._session = open_session(folder / settings["graph"], settings["intra_op_threads"])
         self._tokenizer = TextTokenizer(
-            folder / settings["tokenizer"], settings["max_tokens"], settings["pad_id"]
+            folder / settings["tokenizer"],
+            settings["max_tokens"],
+            settings["pad_id"],
+            settings["pad_to"],
         )
         self._group_size: int = settings["group_size"]
 
