@@ -159,5 +159,8 @@ def test_demo_image_encoder_sees_photographs_apart() -> None:
     with torch.inference_mode():
         features = encoder.module(torch.from_numpy(np.stack([np.array(each) for each in solid])))
 
+        cells = encoder.module.encode(torch.zeros((2, 224, 224, 3), dtype=torch.uint8)).sequence
+
     assert features.shape == (2, encoder.dim)
+    assert cells.shape == (2, encoder.cells, encoder.cell_dim) == (2, 7 * 7, encoder.dim)
     assert not torch.allclose(features[0], features[1], atol=0.1)
