@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from exporters.data import Split
     from exporters.workspace import Workspace
 
-_CODE: Final = ("exporters.heads", "exporters.training", __name__)
+_CODE: Final = (
+    "exporters.comparison.candidates",
+    "exporters.heads",
+    "exporters.training",
+    __name__,
+)
 _FIGURES: Final = "figures"
 
 
