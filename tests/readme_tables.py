@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 
+from exporters.doctor.rules import RULES
 from exporters.recipe_reference import describe_keys
 from gateway import settings as gateway_settings
 from gateway.api.problems import KINDS
@@ -57,11 +58,17 @@ def problems() -> str:
     return table(("type", "HTTP", "gRPC", "when"), rows)
 
 
+def doctor_rules() -> str:
+    rows = ((f"`{rule.code}`", rule.severity.value, rule.summary) for rule in RULES)
+    return table(("code", "severity", "finds"), rows)
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "recipe": recipe_keys,
     "settings": gateway_variables,
     "metrics": metrics,
     "problems": problems,
+    "doctor": doctor_rules,
 }
 
 

@@ -44,8 +44,11 @@ def mismatched_batches(site: Site) -> Iterator[Fault]:
 
 def mismatched_tensors(site: Site) -> Iterator[Fault]:
     """Steps that are handed another tensor than they declare, or none."""
+    models = site.repository.models
     for ensemble in site.repository.ensembles:
-        for reason in _tensor_reasons(ensemble, site.repository.models):
+        if not all(name in models for name in ensemble.step_names):
+            continue  # that is a finding of its own, and what it would produce is not known
+        for reason in _tensor_reasons(ensemble, models):
             yield Fault(
                 ensemble.name,
                 f"{reason}: Triton refuses to load it.",
@@ -85,9 +88,7 @@ def _tensor_reasons(
 ) -> Iterator[str]:
     produced: dict[str, Any] = {tensor.name: tensor for tensor in ensemble.config.input}
     steps = [
-        (step, models[step.model_name].config)
-        for step in ensemble.config.ensemble_scheduling.step
-        if step.model_name in models
+        (step, models[step.model_name].config) for step in ensemble.config.ensemble_scheduling.step
     ]
     for step, config in steps:
         outputs = {tensor.name: tensor for tensor in config.output}
