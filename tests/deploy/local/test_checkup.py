@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,3 +48,16 @@ def test_examine_that_is_not_possible_says_why_and_stops_nothing(repository: Pat
     [line] = checkup.examine(repository, ["no-such-model"])
 
     assert line.startswith("The doctor could not examine the models: ")
+
+
+def test_doctor_loads_nothing_that_an_environment_for_serving_lacks() -> None:
+    script = (
+        "import sys, exporters.cli, exporters.doctor.report; "
+        "print({'torch', 'transformers', 'onnx', 'sklearn'} & set(sys.modules))"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout == "set()\n"
