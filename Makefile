@@ -31,7 +31,7 @@ LOCAL = $(if $(wildcard $(INSTALLED)),$(BIN)/python -m deploy.local $(1),\
 
 .PHONY: help
 help: ## list all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo "Variables: RECIPE=$(RECIPE) (a name in exporters/recipes or a file), VENV=$(VENV), PYTHON"
 
 # --- serve -------------------------------------------------------------------------------------
@@ -79,6 +79,10 @@ check: venv ## lint, format, strict types, import rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
+.PHONY: conformance
+conformance: venv ## compare every encoder family, served, with transformers; writes the table
+	@$(BIN)/python -m tests.conformance
+
 .PHONY: fmt
 fmt: venv ## format, and fix what the linter can fix
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -86,7 +90,7 @@ fmt: venv ## format, and fix what the linter can fix
 
 .PHONY: bench
 bench: export ## measure the demo against its targets; figures go to .bench/
-	@$(BIN)/python -m loadtest bench
+	@$(BIN)/python -m loadtest.bench
 
 # --- the environment ---------------------------------------------------------------------------
 

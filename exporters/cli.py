@@ -1,4 +1,4 @@
-"""The command line: train, evaluate and export a recipe; examine a model repository.
+"""The command line: train, evaluate, compare and export recipes; examine a model repository.
 
 The edge of the process: errors that the user can cure become one sentence and a remedy with exit
 code 2; Ctrl-C ends with code 130 and leaves nothing half-written. Anything else is a defect and
@@ -31,6 +31,16 @@ EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT: what typer makes of Ctrl-C, and s
 RecipeArgument = Annotated[
     str,
     typer.Argument(metavar="RECIPE", help="name of a shipped recipe, or path of a TOML file"),
+]
+RecipesArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="RECIPE...", help="names of shipped recipes, or paths of TOML files"),
+]
+HeadsOption = Annotated[
+    str | None, typer.Option("--heads", help="names of registered heads, with commas between")
+]
+FoldsOption = Annotated[
+    int, typer.Option("--folds", min=2, max=50, help="parts that are held out in turn")
 ]
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", help="folder of data sets, features, heads and reports")
@@ -84,6 +94,30 @@ def evaluate(recipe: RecipeArgument, workspace: WorkspaceOption = DEFAULT_WORKSP
         raise NotTrainedError(recipe, workspace)
     print(quality_table(write_report(variant)))
     print(f"\nReport: {variant.run_folder / 'report.md'}")
+
+
+@app.command(epilog="Example: python -m exporters compare openmoji --heads gated,concat_mlp")
+def compare(
+    recipes: RecipesArgument,
+    heads: HeadsOption = None,
+    folds: FoldsOption = 5,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+) -> None:
+    """Fits several heads on the same folds; writes one table and one plot with intervals.
+
+    With one recipe: all registered heads, or those of --heads. With several recipes over the same
+    examples: each recipe's own head, or those of --heads on each. Finished fits are kept: after
+    Ctrl-C, the same command goes on.
+    """
+    loaded = [load_recipe(recipe) for recipe in recipes]
+    named = (name.strip() for name in (heads or "").split(","))
+    names = list(dict.fromkeys(name for name in named if name))
+    from exporters.comparison import compare as compare_heads
+    from exporters.comparison import comparison_table, verdict, write_comparison
+
+    comparison = compare_heads(loaded, names, folds, Workspace(workspace))
+    report = write_comparison(comparison)
+    print(f"{comparison_table(comparison)}\n\n{verdict(comparison)}\n\nReport: {report}")
 
 
 @app.command(

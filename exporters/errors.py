@@ -13,6 +13,7 @@
     │   ├── TableError               the table as a whole cannot be read
     │   ├── BrokenRowsError          more broken rows than the recipe allows
     │   └── SplitError               too few examples to train, calibrate and hold out
+    ├── ComparisonError              recipes that cannot be compared with each other
     ├── NotTrainedError              asked for a head that was not trained yet
     ├── EmptyRepositoryError         a model repository without a model
     ├── UnfitRepositoryError         the doctor found errors in what was to be published
@@ -227,6 +228,22 @@ class SplitError(DataError):
     def remedy(self) -> str:
         """Names the two ways out."""
         return "Add examples of that label, or change data.holdout_ratio and data.validation_ratio."
+
+
+@dataclass(eq=False)
+class ComparisonError(ExporterError):
+    """Recipes that cannot be compared with each other."""
+
+    recipes: Sequence[str]
+    reason: str
+
+    def __str__(self) -> str:
+        return f"Recipes {', '.join(self.recipes)} cannot be compared: {self.reason}."
+
+    @property
+    def remedy(self) -> str:
+        """Says what recipes of one comparison share."""
+        return "Give recipes with the same [data] and with names of their own."
 
 
 @dataclass(eq=False)

@@ -116,8 +116,10 @@ class EncoderRecipe(_Section):
 class TextEncoderRecipe(EncoderRecipe):
     """The frozen text encoder: exactly one of `hub`, `folder` and `package`."""
 
-    pooling: Literal["mean", "cls"] = Field(
-        "mean", description="how token states become one vector: their mean, or the first"
+    pooling: Literal["mean", "cls"] | None = Field(
+        None,
+        description="how token states become one vector: their mean, or the first; "
+        "without it, as the family does: the mean, or a dual tower's own",
     )
     max_tokens: Annotated[int, Field(ge=4, le=8192)] = Field(
         128, description="longer texts are cut here, in tokens"

@@ -5,6 +5,8 @@
     ├── checks/<table>-<digest>.csv      the broken rows of a table, with reasons
     ├── features/<kind>-<digest>.safetensors
     ├── runs/<recipe>-<digest>/          head, training record, reports and pictures
+    ├── fold-fits/<digest>.safetensors  what a head said in one fold of a comparison
+    ├── comparisons/<recipe>-<digest>/  table, figures and plot of a comparison
     ├── publications/<recipe>.json       what was exported last, and from what
     ├── samples/<variant>/               one held-out example, for trying the served model
     └── targets/<target>/                model repositories that were exported and not proved
@@ -44,6 +46,14 @@ class Workspace:
     def run_folder(self, recipe_name: str, digest: str) -> Path:
         """Where the head, the record and the reports of one training run lie."""
         return self.root / "runs" / f"{recipe_name}-{digest[:_DIGEST_CHARS]}"
+
+    def fold_fit_file(self, digest: str) -> Path:
+        """Where the answers of one head in one fold of a comparison are kept."""
+        return self.root / "fold-fits" / f"{digest[:_DIGEST_CHARS]}.safetensors"
+
+    def comparison_folder(self, recipe_name: str, digest: str) -> Path:
+        """Where the table, the figures and the plot of a comparison lie."""
+        return self.root / "comparisons" / f"{recipe_name}-{digest[:_DIGEST_CHARS]}"
 
     def publication_file(self, recipe_name: str) -> Path:
         """Where it is recorded what a recipe's last export published, and from what."""

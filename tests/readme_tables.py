@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 
 from exporters.doctor.rules import RULES
+from exporters.heads import HEADS
 from exporters.recipe_reference import describe_keys
 from gateway import settings as gateway_settings
 from gateway.api.problems import KINDS
@@ -28,6 +30,15 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def recipe_keys() -> str:
     rows = ((f"`{k.name}`", k.type, f"`{k.default}`", k.description) for k in describe_keys())
     return table(("key", "takes", "default", "meaning"), rows)
+
+
+def fusion_heads() -> str:
+    rows = []
+    for name, head in HEADS.items():
+        module = sys.modules[head.__module__]
+        what = (module.__doc__ or "").strip().splitlines()[0]
+        rows.append((f"[`{name}`](exporters/heads/{name}.py)", what))
+    return table(("`head.type`", "what"), rows)
 
 
 def gateway_variables() -> str:
@@ -65,6 +76,7 @@ def doctor_rules() -> str:
 
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "recipe": recipe_keys,
+    "heads": fusion_heads,
     "settings": gateway_variables,
     "metrics": metrics,
     "problems": problems,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -43,6 +43,23 @@ def group_examples(
     for left, right in _twins(image_features, twin_cosine):
         forest.join(left, right)
     return np.array([forest.root(position) for position in range(len(image_features))])
+
+
+def join_groupings(groupings: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Numbers the groups of examples that any of several groupings keeps together.
+
+    Args:
+        groupings: each the group of each example, shape (examples,).
+
+    Returns:
+        The group of each example, shape (examples,).
+    """
+    forest = _Forest(len(groupings[0]))
+    for grouping in groupings:
+        first_with: dict[int, int] = {}
+        for position, group in enumerate(grouping.tolist()):
+            forest.join(position, first_with.setdefault(group, position))
+    return np.array([forest.root(position) for position in range(len(groupings[0]))])
 
 
 def _twins(features: NDArray[np.float32], twin_cosine: float) -> Iterable[tuple[int, int]]:

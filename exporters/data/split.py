@@ -1,4 +1,7 @@
-"""Train, validation and held-out examples: whole groups, each label's share kept, by seed."""
+"""Train, validation and held-out examples: whole groups, each label's share kept, by seed.
+
+`split_by_group` holds out one part; `folds_by_group` holds out every example once.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +44,6 @@ def split_by_group(
 ) -> Split:
     """Splits so that no group is cut and each part has each label in about its overall share.
 
-    Greedy: groups come largest first, in random order among equals, and each goes where the labels
-    it carries are missing most.
-
     Args:
         label_indices: label of each example, shape (examples,).
         groups: group of each example, shape (examples,).
@@ -55,12 +55,63 @@ def split_by_group(
     Raises:
         SplitError: a label that has examples is missing from a part.
     """
-    group_ids, group_of = np.unique(groups, return_inverse=True)
-    counts = np.zeros((len(group_ids), len(labels)))  # (groups, labels)
-    np.add.at(counts, (group_of, label_indices), 1)
+    ratios = (1 - validation_ratio - holdout_ratio, validation_ratio, holdout_ratio)
+    names = ("training", "validation", "holdout")
+    part_of = _part_of_examples(label_indices, groups, ratios, seed)
+    _require_all_labels(label_indices, part_of, labels, names)
+    train, validation, holdout = (np.flatnonzero(part_of == part) for part in range(3))
+    return Split(train, validation, holdout)
 
-    ratios = np.array([1 - validation_ratio - holdout_ratio, validation_ratio, holdout_ratio])
-    wanted = ratios[:, None] * counts.sum(axis=0)  # (parts, labels)
+
+def folds_by_group(
+    label_indices: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    labels: Sequence[str],
+    *,
+    folds: int,
+    validation_ratio: float,
+    seed: int,
+) -> tuple[Split, ...]:
+    """Cross-validation: each example is held out by exactly one of the splits; no group is cut.
+
+    Args:
+        label_indices: label of each example, shape (examples,).
+        groups: group of each example, shape (examples,).
+        labels: names of the labels, for the error.
+        folds: number of splits, 2 or more.
+        validation_ratio: wanted share of validation among the examples that are not held out.
+        seed: the same seed gives the same folds.
+
+    Raises:
+        SplitError: a label that has examples is missing from a part of a fold.
+    """
+    fold_of = _part_of_examples(label_indices, groups, [1 / folds] * folds, seed)
+    names = [f"the holdout of fold {fold + 1}" for fold in range(folds)]
+    _require_all_labels(label_indices, fold_of, labels, names)
+    splits = []
+    for fold in range(folds):
+        rest = np.flatnonzero(fold_of != fold)
+        ratios = (1 - validation_ratio, validation_ratio)
+        part_of = _part_of_examples(label_indices[rest], groups[rest], ratios, seed)
+        names = [f"the {part} part of fold {fold + 1}" for part in ("training", "validation")]
+        _require_all_labels(label_indices[rest], part_of, labels, names)
+        holdout = np.flatnonzero(fold_of == fold)
+        splits.append(Split(rest[part_of == 0], rest[part_of == 1], holdout))
+    return tuple(splits)
+
+
+def _part_of_examples(
+    label_indices: NDArray[np.int64], groups: NDArray[np.int64], ratios: Sequence[float], seed: int
+) -> NDArray[np.int64]:
+    """Returns the part of each example, shape (examples,).
+
+    Greedy: groups come largest first, in random order among equals, and each goes where the labels
+    it carries are missing most.
+    """
+    group_ids, group_of = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(group_ids), int(label_indices.max()) + 1))  # (groups, labels)
+    np.add.at(counts, (group_of, label_indices), 1)
+    wanted = np.array(ratios)[:, None] * counts.sum(axis=0)  # (parts, labels)
     have = np.zeros_like(wanted)
     shuffled = np.random.default_rng(seed).permutation(len(group_ids))
     largest_first = shuffled[np.argsort(-counts[shuffled].sum(axis=1), kind="stable")]
@@ -71,12 +122,18 @@ def split_by_group(
         part = int(np.argmin(fullness))
         part_of_group[group] = part
         have[part] += counts[group]
+    return part_of_group[group_of]
 
-    for name, row in zip(("training", "validation", "holdout"), have, strict=True):
-        for label, total, count in zip(labels, counts.sum(axis=0), row, strict=True):
-            if total > 0 and count == 0:
-                reason = f"label '{label}' has {total:.0f} examples and none for {name}"
+
+def _require_all_labels(
+    label_indices: NDArray[np.int64],
+    part_of: NDArray[np.int64],
+    labels: Sequence[str],
+    parts: Sequence[str],
+) -> None:
+    for label in np.unique(label_indices):
+        carriers = part_of[label_indices == label]
+        for part, name in enumerate(parts):
+            if part not in carriers:
+                reason = f"label '{labels[label]}' has {len(carriers)} examples and none for {name}"
                 raise SplitError(reason)
-    part_of = part_of_group[group_of]
-    train, validation, holdout = (np.flatnonzero(part_of == part) for part in range(3))
-    return Split(train, validation, holdout)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from torch import nn
 
+from exporters.encoders.encoded import Encoded
 from exporters.encoders.pixels import ImageNetwork, Normalisation
 from exporters.errors import MissingRequirementError
 from exporters.preprocessing.images import ImagePreprocessing
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from exporters.checkpoints import Checkpoint
     from exporters.recipe import ImageEncoderRecipe
 
-FILES: Final = ("efficientnet-lite*.pth",)
+_WEIGHTS: Final = "efficientnet-lite*.pth"
 
 _IMAGE_SIZES: Final = {0: 224, 1: 240, 2: 260, 3: 280, 4: 300}
 # The TensorFlow original was trained on (x - 127) / 128; the mean and deviation that the package's
@@ -37,34 +38,15 @@ class PooledEfficientNet(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, planes: torch.Tensor) -> torch.Tensor:
-        """Normalised planes float32 (batch, 3, height, width) to float32 (batch, dim)."""
+    def forward(self, planes: torch.Tensor) -> Encoded:
+        """Normalised planes float32 (batch, 3, height, width) to feature and grid cells."""
         grid: torch.Tensor = self.network.extract_features(planes)  # (batch, dim, rows, columns)
-        return grid.mean(dim=(2, 3))
+        return Encoded(grid.mean(dim=(2, 3)), grid.flatten(2).transpose(1, 2))
 
 
 def is_one(checkpoint: Checkpoint) -> bool:
     """Whether the folder holds the weights of this family."""
-    return any(checkpoint.folder.glob(FILES[0]))
-
-
-def normalisation(checkpoint: Checkpoint) -> Normalisation:
-    """The same for all checkpoints of the family."""
-    del checkpoint
-    return _NORMALISATION
-
-
-def preprocessing(checkpoint: Checkpoint, recipe: ImageEncoderRecipe) -> ImagePreprocessing:
-    """Resize to the square that the variant was trained on."""
-    size = _IMAGE_SIZES[_variant(_weights(checkpoint))]
-    return ImagePreprocessing(
-        height=size,
-        width=size,
-        shortest_edge=None,
-        resample="bilinear",
-        jpeg_decode=recipe.jpeg_decode,
-        max_pixels=recipe.max_pixels,
-    )
+    return any(checkpoint.folder.glob(_WEIGHTS))
 
 
 def load(checkpoint: Checkpoint, recipe: ImageEncoderRecipe) -> ImageNetwork:
@@ -82,19 +64,28 @@ def load(checkpoint: Checkpoint, recipe: ImageEncoderRecipe) -> ImageNetwork:
             "pip install --no-deps efficientnet-lite-pytorch==0.1.0",
         ) from error
     weights = _weights(checkpoint)
-    network = EfficientNet.from_name(f"efficientnet-lite{_variant(weights)}")
+    variant = _variant(weights)
+    network = EfficientNet.from_name(f"efficientnet-lite{variant}")
     # The package ships a pickle; the restricted unpickler takes tensors and plain containers only.
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    size = _IMAGE_SIZES[variant]  # the square that the variant was trained on
     return ImageNetwork(
         module=PooledEfficientNet(network),
         normalisation=_NORMALISATION,
-        preprocessing=preprocessing(checkpoint, recipe),
-        dim=int(network._fc.in_features),  # noqa: SLF001  # the package offers no public name
+        preprocessing=ImagePreprocessing(
+            height=size,
+            width=size,
+            shortest_edge=None,
+            resample="bilinear",
+            jpeg_decode=recipe.jpeg_decode,
+            max_pixels=recipe.max_pixels,
+        ),
+        identity=[checkpoint.digest(_WEIGHTS), f"efficientnet-lite{variant}"],
     )
 
 
 def _weights(checkpoint: Checkpoint) -> Path:
-    return sorted(checkpoint.folder.glob(FILES[0]))[0]
+    return sorted(checkpoint.folder.glob(_WEIGHTS))[0]
 
 
 def _variant(weights: Path) -> int:

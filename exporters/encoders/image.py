@@ -10,9 +10,11 @@ from torch import nn
 
 from exporters.checkpoints import find_checkpoint
 from exporters.digests import digest_of_json
-from exporters.encoders import efficientnet_lite, vision_transformers
+from exporters.encoders import efficientnet_lite, vision_models
+from exporters.errors import EncoderError
 
 if TYPE_CHECKING:
+    from exporters.encoders.encoded import Encoded
     from exporters.encoders.pixels import ImageNetwork
     from exporters.preprocessing.images import ImagePreprocessing
     from exporters.recipe import ImageEncoderRecipe
@@ -24,16 +26,21 @@ class ImageEncoder:
 
     Attributes:
         name: what the recipe calls it.
-        module: RGB pixels uint8 (batch, height, width, 3) to float32 (batch, dim).
+        module: RGB pixels uint8 (batch, height, width, 3) to float32 (batch, dim); its `encode`
+            gives the patches or grid cells too.
         preprocessing: from an image file to those pixels.
         dim: width of the pooled feature.
-        digest: SHA-256 of weights, normalisation and preprocessing.
+        cells: patches or grid cells of an image.
+        cell_dim: width of a patch or grid cell.
+        digest: SHA-256 of weights, family, normalisation and preprocessing.
     """
 
     name: str
-    module: nn.Module
+    module: NormalisedImageModel
     preprocessing: ImagePreprocessing
     dim: int
+    cells: int
+    cell_dim: int
     digest: str
 
 
@@ -59,36 +66,60 @@ class NormalisedImageModel(nn.Module):
         Returns:
             float32 (batch, dim).
         """
+        return self.encode(pixels).pooled
+
+    def encode(self, pixels: torch.Tensor) -> Encoded:
+        """Pooled features, and the patches or grid cells that they were pooled from.
+
+        Args:
+            pixels: RGB, uint8 (batch, height, width, 3).
+
+        Returns:
+            float32 (batch, dim) and (batch, cells, cell_dim).
+        """
         planes = pixels.permute(0, 3, 1, 2).to(torch.float32)  # (batch, 3, height, width)
-        features: torch.Tensor = self.network((planes - self.mean) / self.std)
-        return features
+        encoded: Encoded = self.network((planes - self.mean) / self.std)
+        return encoded
 
 
 def load_image_encoder(recipe: ImageEncoderRecipe) -> ImageEncoder:
     """Loads the image encoder of a recipe, frozen and in evaluation mode.
 
     Raises:
-        EncoderError: the checkpoint has no safetensors, or is of a family that is not known.
+        EncoderError: the checkpoint has no safetensors, is of a family that is not known, or does
+            not take images of the size that its own processor makes.
         MissingRequirementError, DownloadError: see `find_checkpoint`.
     """
     checkpoint = find_checkpoint(recipe)
-    family = efficientnet_lite if efficientnet_lite.is_one(checkpoint) else vision_transformers
+    family = efficientnet_lite if efficientnet_lite.is_one(checkpoint) else vision_models
     network = family.load(checkpoint, recipe)
     module = NormalisedImageModel(network).eval()
     module.requires_grad_(requires_grad=False)
+    pooled, sequence = _encode_black(checkpoint.name, module, network.preprocessing)
     return ImageEncoder(
         name=checkpoint.name,
         module=module,
         preprocessing=network.preprocessing,
-        dim=network.dim,
-        digest=image_encoder_digest(recipe),
+        dim=pooled.shape[1],
+        cells=sequence.shape[1],
+        cell_dim=sequence.shape[2],
+        digest=digest_of_json(
+            [*network.identity, asdict(network.preprocessing), asdict(network.normalisation)]
+        ),
     )
 
 
-def image_encoder_digest(recipe: ImageEncoderRecipe) -> str:
-    """The digest of the encoder that a recipe names, without loading its network."""
-    checkpoint = find_checkpoint(recipe)
-    family = efficientnet_lite if efficientnet_lite.is_one(checkpoint) else vision_transformers
-    preprocessing = asdict(family.preprocessing(checkpoint, recipe))
-    normalisation = asdict(family.normalisation(checkpoint))
-    return digest_of_json([checkpoint.digest(*family.FILES), preprocessing, normalisation])
+def _encode_black(
+    name: str, module: NormalisedImageModel, preprocessing: ImagePreprocessing
+) -> Encoded:
+    """Encodes one image, for the widths, which configs name in many ways or not at all."""
+    size = (1, preprocessing.height, preprocessing.width, 3)
+    try:
+        with torch.inference_mode():
+            return module.encode(torch.zeros(size, dtype=torch.uint8))
+    except (ValueError, RuntimeError) as error:
+        raise EncoderError(
+            name,
+            f"its network does not take the {preprocessing.height}x{preprocessing.width} images "
+            f"that its processor makes: {error}",
+        ) from error

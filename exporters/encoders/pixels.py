@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from torch import nn
 
     from exporters.preprocessing.images import ImagePreprocessing
@@ -24,13 +26,13 @@ class ImageNetwork:
     """A network before normalisation is put in front of it.
 
     Attributes:
-        module: normalised planes float32 (batch, 3, height, width) to float32 (batch, dim).
+        module: normalised planes float32 (batch, 3, height, width) to `Encoded`.
         normalisation: from pixels to what the network was trained on.
         preprocessing: from an image file to pixels.
-        dim: width of the pooled feature.
+        identity: what the network is, as JSON values: digest of its weights, and its family.
     """
 
     module: nn.Module
     normalisation: Normalisation
     preprocessing: ImagePreprocessing
-    dim: int
+    identity: Sequence[Any]

@@ -29,9 +29,9 @@ MODALITY_NAMES: Final = {
     ModalitySet.IMAGE: "image only",
 }
 
-_BLUE: Final = "#2f6db5"
-_GREY: Final = "#8a8f98"
-_ORANGE: Final = "#e07b39"
+BLUE: Final = "#2f6db5"
+GREY: Final = "#8a8f98"
+ORANGE: Final = "#e07b39"
 _DPI: Final = 150
 
 
@@ -60,7 +60,7 @@ def save_confusion(quality: ModalityQuality, labels: Sequence[str], file: Path) 
     bar = figure.colorbar(picture, ax=axes, shrink=0.9, format="{x:.0%}")
     bar.set_label("share of the true label")
     bar.outline.set_visible(False)
-    _save(figure, file)
+    save_figure(figure, file)
 
 
 def save_reliability(qualities: Mapping[ModalitySet, ModalityQuality], file: Path) -> None:
@@ -71,21 +71,21 @@ def save_reliability(qualities: Mapping[ModalitySet, ModalityQuality], file: Pat
     for axes, quality in zip(panels, qualities.values(), strict=True):
         _draw_reliability(axes, quality)
     panels[0].set_ylabel("accuracy")
-    _save(figure, file)
+    save_figure(figure, file)
 
 
 def _draw_reliability(axes: Axes, quality: ModalityQuality) -> None:
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=":", label="perfect")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
     before, after = quality.uncalibrated, quality.calibrated
-    _draw_curve(axes, before, _ORANGE, f"before, ECE {before.expected_calibration_error:.3f}")
-    _draw_curve(axes, after, _BLUE, f"after, ECE {after.expected_calibration_error:.3f}")
+    _draw_curve(axes, before, ORANGE, f"before, ECE {before.expected_calibration_error:.3f}")
+    _draw_curve(axes, after, BLUE, f"after, ECE {after.expected_calibration_error:.3f}")
     bins = len(after.examples)
     share = after.examples / after.examples.sum()
     axes.bar(
         (np.arange(bins) + 0.5) / bins,
         share,
         width=0.9 / bins,
-        color=_BLUE,
+        color=BLUE,
         alpha=0.15,
         label="share of examples, after",
     )
@@ -105,6 +105,7 @@ def _draw_curve(axes: Axes, bins: Reliability, colour: str, label: str) -> None:
     )
 
 
-def _save(figure: Figure, file: Path) -> None:
+def save_figure(figure: Figure, file: Path) -> None:
+    """Writes a figure as PNG, whole or not at all."""
     with atomic_file(file) as path:
         figure.savefig(path, dpi=_DPI)

@@ -59,7 +59,7 @@ def quality_table(qualities: Mapping[ModalitySet, ModalityQuality]) -> str:
     )
     header = ("modalities", "accuracy", "95 % interval", "macro F1")
     calibration = ("ECE before", "ECE after", "temperature")
-    return _markdown_table(header + calibration, rows)
+    return markdown_table(header + calibration, rows)
 
 
 def _as_json(
@@ -72,6 +72,7 @@ def _as_json(
         "labels": variant.labels,
         "examples": {part: len(rows) for part, rows in vars(variant.split).items()},
         "majority_accuracy": majority_accuracy(variant),
+        "learned_weights": variant.head.learned_weights(),
         "modalities": {
             modalities: {
                 **each.quality.model_dump(),
@@ -102,6 +103,7 @@ def _as_markdown(variant: TrainedVariant, qualities: Mapping[ModalitySet, Modali
         f"on {len(split.holdout)} held-out ones that share no text and no near-twin image with the "
         f"others. Always answering the commonest label: {majority_accuracy(variant):.1%}.",
         quality_table(qualities),
+        *_weights_section(variant),
         *_parity_section(variant),
         f"![Confidence against accuracy]({_RELIABILITY})",
     ]
@@ -112,10 +114,18 @@ def _as_markdown(variant: TrainedVariant, qualities: Mapping[ModalitySet, Modali
         )
         sections += [
             f"## {MODALITY_NAMES[modalities].capitalize()}",
-            _markdown_table(("label", "precision", "recall", "F1", "examples"), scores),
+            markdown_table(("label", "precision", "recall", "F1", "examples"), scores),
             f"![Confusion matrix]({_confusion_name(modalities)})",
         ]
     return "\n\n".join(sections) + "\n"
+
+
+def _weights_section(variant: TrainedVariant) -> list[str]:
+    weights = variant.head.learned_weights()
+    if not weights:
+        return []
+    shares = ", ".join(f"{name} {weight:.3f}" for name, weight in weights.items())
+    return [f"What the head learned to listen to, of 1 in all: {shares}."]
 
 
 def _parity_section(variant: TrainedVariant) -> list[str]:
@@ -138,11 +148,12 @@ def _parity_section(variant: TrainedVariant) -> list[str]:
         "## Parity",
         "Probabilities of the served ensembles, through Triton over gRPC, against the torch fp32 "
         "model, on held-out examples from file to answer.",
-        _markdown_table(header, rows),
+        markdown_table(header, rows),
     ]
 
 
-def _markdown_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def markdown_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Returns a Markdown table; a row has as many cells as the header."""
     lines = [header, ("---",) * len(header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 

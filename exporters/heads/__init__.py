@@ -1,14 +1,13 @@
-"""Fusion heads by name. A new head is one file and one line in `HEADS`."""
+"""Fusion heads by name. A new head is one file in this folder, registered by its decorator."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from exporters.errors import UnknownNameError
-from exporters.heads.concat_mlp import ConcatMlp
 from exporters.heads.fusion import FusionHead, HeadShape, presence_masks
-from exporters.heads.gated import Gated
 from exporters.heads.modality import BothHead, ImageHead, TextHead, head_for
+from exporters.heads.registry import HEADS, fusion_head, import_heads
 
 if TYPE_CHECKING:
     from exporters.recipe import HeadRecipe
@@ -21,14 +20,24 @@ __all__ = [
     "ImageHead",
     "TextHead",
     "build_head",
+    "fusion_head",
     "head_for",
     "presence_masks",
+    "require_head",
 ]
 
-HEADS: Final[dict[str, type[FusionHead]]] = {
-    "concat_mlp": ConcatMlp,
-    "gated": Gated,
-}
+import_heads(__name__, __path__)
+
+
+def require_head(name: str) -> type[FusionHead]:
+    """Returns the head that is registered as `name`.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in HEADS:
+        raise UnknownNameError("fusion head", name, tuple(HEADS))
+    return HEADS[name]
 
 
 def build_head(recipe: HeadRecipe, *, text_dim: int, image_dim: int, labels: int) -> FusionHead:
@@ -37,7 +46,5 @@ def build_head(recipe: HeadRecipe, *, text_dim: int, image_dim: int, labels: int
     Raises:
         UnknownNameError: the recipe names a head that is not registered.
     """
-    if recipe.type not in HEADS:
-        raise UnknownNameError("fusion head", recipe.type, tuple(HEADS))
     shape = HeadShape(text_dim, image_dim, labels, recipe.hidden_dim, recipe.dropout)
-    return HEADS[recipe.type](shape)
+    return require_head(recipe.type)(shape)

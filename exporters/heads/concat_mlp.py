@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from exporters.heads.fusion import FusionHead
+from exporters.heads.registry import fusion_head
 
 if TYPE_CHECKING:
     from exporters.heads.fusion import HeadShape
 
 
+@fusion_head("concat_mlp")
 class ConcatMlp(FusionHead):
     """Concatenation and a two-layer perceptron.
 

@@ -91,13 +91,47 @@ class FusionHead(nn.Module, ABC):
         Returns:
             Uncalibrated logits, shape (batch, labels).
         """
+        return self.fuse(*self.prepare(text, image, has_text, has_image))
+
+    def prepare(
+        self,
+        text: Tensor,
+        image: Tensor,
+        has_text: Tensor | None = None,
+        has_image: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Standardises features and puts the stand-ins where a modality is absent.
+
+        Takes what `forward` takes; returns what `fuse` takes.
+        """
         text = self.standardise_text(text)
         image = self.standardise_image(image)
         if has_text is not None:
             text = torch.where(has_text[:, None], text, self.null_text)
         if has_image is not None:
             image = torch.where(has_image[:, None], image, self.null_image)
-        return self.fuse(text, image)
+        return text, image
+
+    def fitted_logits(self, text: Tensor, image: Tensor) -> tuple[Tensor, ...]:
+        """Returns what the training loss is put on, each by itself; their losses add up.
+
+        The fused logits, unless a head is fitted in parts, as late fusion is.
+
+        Args:
+            text: shape (batch, text_dim), float32, standardised.
+            image: shape (batch, image_dim), float32, standardised.
+
+        Returns:
+            One or more logits, each of shape (batch, labels).
+        """
+        return (self.fuse(text, image),)
+
+    def learned_weights(self) -> dict[str, float]:
+        """Returns how much the fitted head listens to what, by name, for the report.
+
+        Weights sum to 1. Empty for a head that has no such weights that hold for all examples.
+        """
+        return {}
 
     def standardise_text(self, text: Tensor) -> Tensor:
         """Centres and scales text features, shape (batch, text_dim)."""

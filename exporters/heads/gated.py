@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from exporters.heads.fusion import FusionHead
+from exporters.heads.registry import fusion_head
 
 if TYPE_CHECKING:
     from exporters.heads.fusion import HeadShape
 
 
+@fusion_head("gated")
 class Gated(FusionHead):
     """Gated multimodal unit: Arevalo et al. 2017, "Gated Multimodal Units for Information Fusion".
 

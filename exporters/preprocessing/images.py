@@ -20,6 +20,8 @@ from PIL import Image, ImageOps
 from exporters.preprocessing.errors import InputFaultError
 from gateway.contract.input_fault import InputFault
 
+Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
+
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 _WHITE: Final = (255, 255, 255, 255)
@@ -28,6 +30,8 @@ _RESAMPLING: Final = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
 }
 # What Pillow's decoders were seen to raise on damaged files; OSError covers its own error types.
 _DECODER_ERRORS: Final = (
@@ -52,18 +56,22 @@ class ImagePreprocessing:
         height, width: size of the result in pixels.
         shortest_edge: resize the shorter side to this many pixels and crop the centre to
             (height, width); None resizes straight to (height, width).
-        resample: one of nearest, bilinear, bicubic, lanczos.
+        resample: one of nearest, bilinear, bicubic, lanczos, box, hamming.
         jpeg_decode: `full`, or `scaled` to let the JPEG decoder halve the image while it stays at
             least as large as the result: faster, and slightly different pixels.
         max_pixels: images with more pixels are refused before they are decoded.
+        stretched_height, stretched_width: without `shortest_edge`, resize to these many pixels,
+            whatever the image's proportions, and crop the centre to (height, width).
     """
 
     height: int
     width: int
     shortest_edge: int | None
-    resample: Literal["nearest", "bilinear", "bicubic", "lanczos"]
+    resample: Resample
     jpeg_decode: Literal["scaled", "full"]
     max_pixels: int
+    stretched_height: int | None = None
+    stretched_width: int | None = None
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -88,7 +96,7 @@ def decode_image(data: bytes, preprocessing: ImagePreprocessing) -> npt.NDArray[
         InputFaultError: the file is of another type, too large, truncated or damaged.
     """
     image = _open(data, preprocessing.max_pixels)
-    edge = preprocessing.shortest_edge or max(preprocessing.height, preprocessing.width)
+    edge = preprocessing.shortest_edge or max(_stretched_size(preprocessing))
     if preprocessing.jpeg_decode == "scaled" and image.format == "JPEG":
         image.draft(None, (edge, edge))
     try:
@@ -167,11 +175,23 @@ def _resize(image: Image.Image, preprocessing: ImagePreprocessing) -> Image.Imag
     resample = _RESAMPLING[preprocessing.resample]
     target = (preprocessing.width, preprocessing.height)
     if preprocessing.shortest_edge is None:
-        return image if image.size == target else image.resize(target, resample)
-    shorter = min(image.size)
-    size = tuple(preprocessing.shortest_edge * side // shorter for side in image.size)
+        size = _stretched_size(preprocessing)
+    else:
+        shorter = min(image.size)
+        width, height = (preprocessing.shortest_edge * side // shorter for side in image.size)
+        size = (width, height)
+    resized = image if image.size == size else image.resize(size, resample)
+    if size == target:
+        return resized
     left = (size[0] - target[0]) // 2
     top = (size[1] - target[1]) // 2
-    resized = image.resize((size[0], size[1]), resample)
     # Beyond the border, where the crop is larger than the image, Pillow pads with black.
     return resized.crop((left, top, left + target[0], top + target[1]))
+
+
+def _stretched_size(preprocessing: ImagePreprocessing) -> tuple[int, int]:
+    """Width and height of a resize that does not keep proportions."""
+    return (
+        preprocessing.stretched_width or preprocessing.width,
+        preprocessing.stretched_height or preprocessing.height,
+    )

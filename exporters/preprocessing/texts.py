@@ -27,12 +27,14 @@ class TextTokenizer:
         path: the checkpoint's `tokenizer.json`.
         max_tokens: longer texts lose their end; special tokens are counted.
         pad_id: id that fills a batch up to its longest row; the mask hides it.
+        pad_to: shortest padded row, in tokens, for encoders that were trained on one length.
     """
 
-    def __init__(self, path: Path, max_tokens: int, pad_id: int) -> None:
+    def __init__(self, path: Path, max_tokens: int, pad_id: int, pad_to: int = 0) -> None:
         self.path = path
         self.max_tokens = max_tokens
         self.pad_id = pad_id
+        self.pad_to = pad_to
         self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
@@ -49,11 +51,12 @@ class TextTokenizer:
         Args:
             rows: the token ids of each row.
             tokens: the length that all get, no less than the longest; None: that of the longest.
+                Never less than `pad_to`.
 
         Returns:
             Token ids and attention mask, both int64 (batch, tokens).
         """
-        width = tokens or max(len(row) for row in rows)
+        width = max(tokens or 0, self.pad_to, *(len(row) for row in rows))
         ids = np.full((len(rows), width), self.pad_id, dtype=np.int64)
         mask = np.zeros((len(rows), width), dtype=np.int64)
         for index, row in enumerate(rows):

@@ -64,7 +64,9 @@ class StepModel:
         max_batch_size: rows of one execution.
         instances: processes that run it side by side.
         settings: what the step reads when it starts; JSON values.
-        queue: its dynamic batcher's queue.
+        queue: limits of its dynamic batcher's queue; None has none. With any limit Triton forms the
+            next batch only after the last one has ended, and now and then misses that end by
+            500 ms (see DECISIONS.md, 6).
     """
 
     name: str
@@ -73,7 +75,7 @@ class StepModel:
     max_batch_size: int
     instances: int
     settings: Mapping[str, Any]
-    queue: Queue = field(default_factory=Queue)
+    queue: Queue | None = None
 
     def to_protobuf(self) -> model_config_pb2.ModelConfig:
         """The configuration as Triton's own message."""
@@ -186,10 +188,12 @@ def to_pbtxt(model: StepModel | NativeModel | EnsembleModel) -> str:
     return text_format.MessageToString(model.to_protobuf(), as_utf8=True)
 
 
-def _add_batcher(config: model_config_pb2.ModelConfig, queue: Queue) -> None:
-    # No delay: what arrives while an instance works is a batch already, and on a CPU, where a batch
-    # saves little, waiting for one costs every request.
-    config.dynamic_batching.max_queue_delay_microseconds = 0
+def _add_batcher(config: model_config_pb2.ModelConfig, queue: Queue | None) -> None:
+    # Present and empty: batching without a delay. What arrives while an instance works is a batch
+    # already, and on a CPU, where a batch saves little, waiting for one costs every request.
+    config.dynamic_batching.SetInParent()
+    if queue is None:
+        return
     policy = config.dynamic_batching.default_queue_policy
     policy.timeout_action = model_config_pb2.ModelQueuePolicy.REJECT
     policy.default_timeout_microseconds = queue.timeout_us

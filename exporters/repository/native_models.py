@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporters.encoders import ImageEncoder, TextEncoder
+    from exporters.preprocessing.texts import TextTokenizer
     from exporters.recipe import TargetRecipe
     from exporters.repository.native_target import NativeTarget
     from gateway.contract.manifest import EnsembleManifest, ModalitySet
@@ -84,7 +85,7 @@ def tokenise_folder(
             "tokenizer": _TOKENIZER,
             "max_tokens": tokenizer.max_tokens,
             "pad_id": tokenizer.pad_id,
-            "token_buckets": token_buckets(tokenizer.max_tokens),
+            "token_buckets": _buckets(tokenizer),
         },
         inputs=(TensorSpec.bytes_of(tensors.TEXT),),
         outputs=(
@@ -222,12 +223,18 @@ def _token_tensors(tokens: int) -> tuple[TensorSpec, TensorSpec]:
     )
 
 
+def _buckets(tokenizer: TextTokenizer) -> list[int]:
+    """Bucket lengths, none below what the encoder was trained on."""
+    buckets = token_buckets(tokenizer.max_tokens)
+    return sorted({max(bucket, tokenizer.pad_to) for bucket in buckets})
+
+
 def _text_warmup(encoder: TextEncoder) -> tuple[tuple[WarmupSample, ...], dict[str, bytes]]:
     """One request for each bucket, and the files with its token ids and mask."""
     tokenizer = encoder.tokenizer
     [long_row] = tokenizer.tokenise([_WARMUP_TEXT * tokenizer.max_tokens])
     samples, files = [], {}
-    for bucket in token_buckets(tokenizer.max_tokens):
+    for bucket in _buckets(tokenizer):
         specs = _token_tensors(bucket)
         arrays = tokenizer.pad([long_row[:bucket]], bucket)
         names = {spec.name: f"{spec.name}-{bucket}" for spec in specs}

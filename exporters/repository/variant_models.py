@@ -65,6 +65,7 @@ def text_encoder_folder(encoder: TextEncoder, graph: Path, target: TargetRecipe)
             "tokenizer": _TOKENIZER,
             "max_tokens": encoder.tokenizer.max_tokens,
             "pad_id": encoder.tokenizer.pad_id,
+            "pad_to": encoder.tokenizer.pad_to,
             "group_size": _TEXT_GROUP,
         },
         inputs=(TensorSpec.bytes_of(tensors.TEXT),),

@@ -14,16 +14,17 @@ import torch
 from torch.nn import functional
 
 from exporters.heads import build_head
-from exporters.progress import progress
 from exporters.training.logits import logits_of
 from exporters.training.threads import torch_threads
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from exporters.heads import FusionHead
-    from exporters.recipe import Recipe
+    from exporters.recipe import Recipe, TrainingRecipe
     from exporters.training.features import Features
 
 
@@ -45,9 +46,10 @@ class Epoch:
     """What one epoch came to.
 
     Attributes:
-        training_loss: weighted cross-entropy with dropout, mean over the examples.
-        validation_loss: cross-entropy, mean over the examples and the three sets of modalities.
-        validation_accuracy: with both modalities, 0 to 1.
+        training_loss: weighted cross-entropy with dropout, mean over the examples; of a head that
+            is fitted in parts, the sum of theirs.
+        validation_loss: cross-entropy, mean over the examples and the sets of modalities.
+        validation_accuracy: with the first of those sets, 0 to 1.
     """
 
     training_loss: float
@@ -71,7 +73,13 @@ class FittedHead:
 
 
 def fit_head(
-    recipe: Recipe, train: LabelledFeatures, validation: LabelledFeatures, labels: int
+    recipe: Recipe,
+    train: LabelledFeatures,
+    validation: LabelledFeatures,
+    labels: int,
+    *,
+    judged_with: tuple[ModalitySet, ...] = tuple(ModalitySet),
+    on_epoch: Callable[[Epoch], None] | None = None,
 ) -> FittedHead:
     """Fits the recipe's head.
 
@@ -80,6 +88,8 @@ def fit_head(
         train: what the head is fitted on.
         validation: what says when to stop.
         labels: number of labels.
+        judged_with: the sets of modalities whose validation loss says when to stop.
+        on_epoch: is told each epoch as it ends.
 
     Raises:
         UnknownNameError: the recipe names a head that is not registered.
@@ -93,34 +103,31 @@ def fit_head(
             labels=labels,
         )
         head.fit_standardisation(train.features.text, train.features.image)
-        return _fit(head, recipe, train, validation, labels)
+        is_balanced = recipe.training.class_weights == "balanced"
+        class_weights = _balanced_weights(train.labels, labels) if is_balanced else None
+        optimiser = torch.optim.AdamW(
+            head.parameters(),
+            lr=recipe.training.learning_rate,
+            weight_decay=recipe.training.weight_decay,
+        )
+
+        def next_epoch() -> Epoch:
+            training_loss = _run_epoch(head, optimiser, recipe, train, class_weights)
+            epoch = Epoch(training_loss, *_validate(head, validation, judged_with))
+            if on_epoch is not None:
+                on_epoch(epoch)
+            return epoch
+
+        return _fit(head, recipe.training, next_epoch)
 
 
-def _fit(
-    head: FusionHead,
-    recipe: Recipe,
-    train: LabelledFeatures,
-    validation: LabelledFeatures,
-    labels: int,
-) -> FittedHead:
-    settings = recipe.training
-    optimiser = torch.optim.AdamW(
-        head.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    is_balanced = settings.class_weights == "balanced"
-    class_weights = _balanced_weights(train.labels, labels) if is_balanced else None
+def _fit(head: FusionHead, settings: TrainingRecipe, next_epoch: Callable[[], Epoch]) -> FittedHead:
     epochs: list[Epoch] = []
     best_epoch, best_state = 0, copy.deepcopy(head.state_dict())
-    with progress(f"Fitting {recipe.head.type}", settings.epochs) as advance:
-        while len(epochs) < settings.epochs and len(epochs) - best_epoch <= settings.patience:
-            training_loss = _run_epoch(head, optimiser, recipe, train, class_weights)
-            epoch = Epoch(training_loss, *_validate(head, validation))
-            epochs.append(epoch)
-            if epoch.validation_loss <= epochs[best_epoch].validation_loss:
-                best_epoch, best_state = len(epochs) - 1, copy.deepcopy(head.state_dict())
-            advance(note=f"validation loss {epoch.validation_loss:.3f}")
-        best_loss = epochs[best_epoch].validation_loss
-        advance(0, note=f"best after {best_epoch + 1} epochs: validation loss {best_loss:.3f}")
+    while len(epochs) < settings.epochs and len(epochs) - best_epoch <= settings.patience:
+        epochs.append(next_epoch())
+        if epochs[-1].validation_loss <= epochs[best_epoch].validation_loss:
+            best_epoch, best_state = len(epochs) - 1, copy.deepcopy(head.state_dict())
     head.load_state_dict(best_state)
     return FittedHead(head.eval(), tuple(epochs), best_epoch)
 
@@ -138,8 +145,12 @@ def _run_epoch(
     for rows in torch.split(shuffled, recipe.training.batch_size):
         batch = train.features.take(rows)
         has_text, has_image = _drop_modalities(len(rows), recipe.head.modality_dropout)
-        logits = head(batch.text, batch.image, has_text, has_image)
-        loss = functional.cross_entropy(logits, train.labels[rows], weight=class_weights)
+        prepared = head.prepare(batch.text, batch.image, has_text, has_image)
+        losses = [
+            functional.cross_entropy(logits, train.labels[rows], weight=class_weights)
+            for logits in head.fitted_logits(*prepared)
+        ]
+        loss = torch.stack(losses).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch ships this method untyped
         optimiser.step()
@@ -156,15 +167,14 @@ def _drop_modalities(rows: int, ratio: float) -> tuple[Tensor, Tensor]:
     return draw >= ratio, draw < 1 - ratio
 
 
-def _validate(head: FusionHead, validation: LabelledFeatures) -> tuple[float, float]:
-    """Returns the loss over the three sets of modalities, and the accuracy with both."""
-    losses, accuracy = [], 0.0
-    for modalities in ModalitySet:
-        logits = logits_of(head, validation.features, modalities)
-        losses.append(float(functional.cross_entropy(logits, validation.labels)))
-        if modalities is ModalitySet.BOTH:
-            accuracy = float((logits.argmax(dim=-1) == validation.labels).double().mean())
-    return sum(losses) / len(losses), accuracy
+def _validate(
+    head: FusionHead, validation: LabelledFeatures, judged_with: tuple[ModalitySet, ...]
+) -> tuple[float, float]:
+    """Returns the mean loss over some sets of modalities, and the accuracy with the first."""
+    answers = [logits_of(head, validation.features, modalities) for modalities in judged_with]
+    losses = [float(functional.cross_entropy(each, validation.labels)) for each in answers]
+    is_right = answers[0].argmax(dim=-1) == validation.labels
+    return sum(losses) / len(losses), float(is_right.double().mean())
 
 
 def _balanced_weights(label_indices: Tensor, labels: int) -> Tensor:

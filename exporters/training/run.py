@@ -9,9 +9,10 @@ import torch
 from exporters.data import group_examples, load_table, split_by_group
 from exporters.digests import digest_of_json, digest_of_source
 from exporters.encoders import load_image_encoder, load_text_encoder
+from exporters.progress import progress
 from exporters.training.calibration import fit_temperature
 from exporters.training.features import load_features
-from exporters.training.fit import LabelledFeatures, fit_head
+from exporters.training.fit import Epoch, LabelledFeatures, fit_head
 from exporters.training.logits import logits_of
 from exporters.training.sample import write_sample
 from exporters.training.variant import (
@@ -48,7 +49,7 @@ def train(recipe: Recipe, workspace: Workspace) -> TrainedVariant:
     Raises:
         ExporterError: the recipe, its data or its encoders cannot be used.
     """
-    inputs = _load_inputs(recipe, workspace)
+    inputs = load_inputs(recipe, workspace)
     run_folder = _run_folder(inputs, workspace)
     features = _load_features(inputs, workspace)
     if is_saved(run_folder):
@@ -65,14 +66,19 @@ def load_trained(recipe: Recipe, workspace: Workspace) -> TrainedVariant | None:
     Raises:
         ExporterError: the recipe, its data or its encoders cannot be used.
     """
-    inputs = _load_inputs(recipe, workspace)
+    inputs = load_inputs(recipe, workspace)
     run_folder = _run_folder(inputs, workspace)
     if not is_saved(run_folder):
         return None
     return read_variant(inputs, _load_features(inputs, workspace), run_folder)
 
 
-def _load_inputs(recipe: Recipe, workspace: Workspace) -> TrainingInputs:
+def load_inputs(recipe: Recipe, workspace: Workspace) -> TrainingInputs:
+    """Loads a recipe's encoders and its table of sound examples.
+
+    Raises:
+        ExporterError: the recipe, its data or its encoders cannot be used.
+    """
     text_encoder = load_text_encoder(recipe.text_encoder)
     image_encoder = load_image_encoder(recipe.image_encoder)
     table = load_table(recipe.data, image_encoder.preprocessing, workspace)
@@ -106,7 +112,17 @@ def _fit_variant(inputs: TrainingInputs, features: Features, run_folder: Path) -
         return LabelledFeatures(features.take(rows), labels[rows])
 
     train_part, validation = part(split.train), part(split.validation)
-    fitted = fit_head(inputs.recipe, train_part, validation, len(inputs.table.labels))
+    recipe = inputs.recipe
+    with progress(f"Fitting {recipe.head.type}", recipe.training.epochs) as advance:
+
+        def show(epoch: Epoch) -> None:
+            advance(note=f"validation loss {epoch.validation_loss:.3f}")
+
+        fitted = fit_head(recipe, train_part, validation, len(inputs.table.labels), on_epoch=show)
+        best_loss = fitted.epochs[fitted.best_epoch].validation_loss
+        advance(
+            0, note=f"best after {fitted.best_epoch + 1} epochs: validation loss {best_loss:.3f}"
+        )
     temperatures = {
         modalities: fit_temperature(
             logits_of(fitted.head, validation.features, modalities), validation.labels

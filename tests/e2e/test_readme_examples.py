@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,21 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.e2e.conftest import ROOT
+from tests.readme_examples import example
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Sample
     from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
-
-
-def example(language: str, mark: str) -> str:
-    """Returns the fenced block that follows `<!-- example: mark -->`."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    pattern = rf"<!-- example: {mark} -->\n```{language}\n(.*?)\n```"
-    match = re.search(pattern, readme, re.DOTALL)
-    assert match is not None
-    return match.group(1)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,22 @@ def test_train_then_evaluate_prints_the_quality_table(
     assert str(report) in trained
 
 
+def test_compare_prints_the_table_and_where_the_report_lies(
+    run: Run,
+    recipe: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = ("--heads", "gated, mean_pooling", "--folds", "2", "--workspace", tmp_path)
+    assert run("compare", recipe, *options) == 0
+
+    printed = capsys.readouterr().out
+    assert "| gated |" in printed
+    assert "| mean_pooling |" in printed
+    [report] = tmp_path.glob("comparisons/shapes-*/comparison.md")
+    assert str(report) in printed
+
+
 def test_evaluate_of_an_untrained_recipe_gives_the_command_that_trains_it(
     run: Run,
     recipe: Path,
@@ -75,7 +91,7 @@ def test_error_is_one_sentence_and_one_remedy_without_traceback(
     assert len(lines) == 2
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "export"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "export", "compare"])
 def test_help_of_each_command_shows_an_example(
     run: Run, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from exporters.preprocessing.images import ImagePreprocessing, decode_image, small_jpeg
 from exporters.repository.python_backend.encoder_step import EncoderStep, Features
-from exporters.repository.python_backend.session import open_session
+from exporters.repository.python_backend.session import open_session, run_as_batch_work
 from gateway.contract import tensors
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class ImageRows:
 
 def load(folder: Path, settings: dict[str, Any]) -> EncoderStep[Pixels]:
     """Opens the graph, decodes and encodes once, so that the first caller does not pay for it."""
+    run_as_batch_work()
     rows = ImageRows(folder, settings)
     rows.encode([rows.preprocess(small_jpeg())] * settings["group_size"])
     return EncoderStep(rows)

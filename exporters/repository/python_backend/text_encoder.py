@@ -12,7 +12,7 @@ import numpy as np
 
 from exporters.preprocessing.texts import TextTokenizer, decode_text, groups_by_length
 from exporters.repository.python_backend.encoder_step import EncoderStep, Features
-from exporters.repository.python_backend.session import open_session
+from exporters.repository.python_backend.session import open_session, run_as_batch_work
 from gateway.contract import tensors
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ class TextRows:
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self._session = open_session(folder / settings["graph"], settings["intra_op_threads"])
         self._tokenizer = TextTokenizer(
-            folder / settings["tokenizer"], settings["max_tokens"], settings["pad_id"]
+            folder / settings["tokenizer"],
+            settings["max_tokens"],
+            settings["pad_id"],
+            settings["pad_to"],
         )
         self._group_size: int = settings["group_size"]
 
@@ -53,6 +56,7 @@ class TextRows:
 
 def load(folder: Path, settings: dict[str, Any]) -> EncoderStep[list[int]]:
     """Opens the graph and encodes once, so that the first caller does not pay for it."""
+    run_as_batch_work()
     rows = TextRows(folder, settings)
     rows.encode([rows.preprocess(b"a sentence to warm up with")] * settings["group_size"])
     return EncoderStep(rows)

@@ -29,7 +29,7 @@ def test_examine_tells_the_warnings_of_the_chosen_models_alone(repository: Path)
 
     assert lines
     assert all(line.startswith(f"{text_ensemble}-step: ") for line in lines)
-    assert any(line.endswith("(queue-unlimited)") for line in lines)
+    assert any(line.endswith("(warm-up-missing)") for line in lines)
 
 
 def test_examine_an_error_is_an_obstacle_with_its_remedy(repository: Path) -> None:

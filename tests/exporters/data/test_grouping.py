@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from exporters.data import Example, group_examples
+from exporters.data import Example, group_examples, join_groupings
 
 
 def example(text: str, group: str | None = None) -> Example:
@@ -51,3 +51,12 @@ def test_common_direction_of_all_features_makes_no_twins() -> None:
     groups = group_examples(examples, features, twin_cosine=0.9)
 
     assert len(set(groups.tolist())) == 40
+
+
+def test_joined_groupings_keep_together_what_any_of_them_does() -> None:
+    first, second = np.array([0, 0, 2, 3, 4]), np.array([0, 1, 1, 3, 4])
+
+    joined = join_groupings([first, second])
+
+    assert joined[0] == joined[1] == joined[2]
+    assert len(set(joined.tolist())) == 3

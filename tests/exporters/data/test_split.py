@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from exporters.data import Split, split_by_group
+from exporters.data import Split, folds_by_group, split_by_group
 from exporters.errors import SplitError
 
 LABELS = ("common", "rare", "between")
@@ -66,3 +66,41 @@ def test_label_in_a_single_group_is_refused_by_name() -> None:
 
     with pytest.raises(SplitError, match="rare"):
         split(labels, groups)
+
+
+def folds(labels: Indices, groups: Indices, seed: int = 0) -> tuple[Split, ...]:
+    return folds_by_group(labels, groups, LABELS, folds=5, validation_ratio=0.2, seed=seed)
+
+
+def test_folds_hold_each_example_out_once_and_cut_no_group() -> None:
+    labels, groups = grouped_data(0)
+
+    splits = folds(labels, groups)
+
+    held_out = np.concatenate([split.holdout for split in splits])
+    assert sorted(held_out.tolist()) == list(range(len(labels)))
+    for each in splits:
+        parts = [set(groups[part].tolist()) for part in vars(each).values()]
+        assert sum(map(len, parts)) == len(set(groups.tolist())) == len(set.union(*parts))
+
+
+def test_folds_keep_the_share_of_each_label() -> None:
+    labels, groups = grouped_data(0)
+
+    for each in folds(labels, groups):
+        for label in range(3):
+            total = np.sum(labels == label)
+            # Half a largest group (20) of the rarest label (about 200 examples) is 5 points.
+            assert np.sum(labels[each.holdout] == label) / total == pytest.approx(0.2, abs=0.05)
+            rest = total - np.sum(labels[each.holdout] == label)
+            share = np.sum(labels[each.validation] == label) / rest
+            assert share == pytest.approx(0.2, abs=0.06)
+
+
+def test_folds_of_a_label_in_too_few_groups_are_refused_by_name() -> None:
+    labels, groups = grouped_data(0)
+    labels[labels == 1] = 0
+    labels[np.isin(groups, np.unique(groups)[-4:])] = 1
+
+    with pytest.raises(SplitError, match="rare"):
+        folds(labels, groups)

@@ -228,6 +228,16 @@ def test_queue_policy_that_protects_nothing_is_told(
     assert [finding.model for finding in findings_of(code, cpu)] == [name]
 
 
+@pytest.mark.parametrize("code", ["queue-unlimited", "timeout-ignored"])
+def test_queue_of_a_python_model_counts_only_without_a_gateway(cpu: Path, code: str) -> None:
+    assert findings_of(code, cpu) == []  # decode has no queue policy
+
+    for ensemble in (BOTH, IMAGE):
+        edit(cpu, ensemble, lambda config: config.parameters.clear())
+
+    assert [f.model.partition("-")[0] for f in findings_of(code, cpu)] == ["decode"]
+
+
 def test_threads_oversubscribed_counts_instances_times_threads(cpu: Path) -> None:
     def all_cores(config: pb.ModelConfig) -> None:
         config.parameters.pop("intra_op_thread_count")

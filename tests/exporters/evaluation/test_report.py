@@ -61,6 +61,29 @@ def test_report_json_has_the_measured_figures(variant: TrainedVariant, run_folde
     assert report["data_digest"] == variant.data_digest
 
 
+def test_report_of_a_weighted_sum_has_its_weights(variant: TrainedVariant, tmp_path: Path) -> None:
+    head = variant.recipe.head.model_copy(update={"type": "weighted_sum"})
+    weighted = train(variant.recipe.model_copy(update={"head": head}), Workspace(tmp_path))
+    write_report(weighted)
+
+    report = json.loads((weighted.run_folder / "report.json").read_text(encoding="utf-8"))
+    weights = report["learned_weights"]
+    assert weights == weighted.head.learned_weights()
+    # The image shows colour and shape, the text the shape alone; training starts at one half.
+    assert weights["image"] > 0.5
+    text = (weighted.run_folder / "report.md").read_text(encoding="utf-8")
+    assert f"text {weights['text']:.3f}, image {weights['image']:.3f}" in text
+
+
+def test_report_of_a_head_without_weights_has_none(
+    variant: TrainedVariant, run_folder: Path
+) -> None:
+    report = json.loads((run_folder / "report.json").read_text(encoding="utf-8"))
+
+    assert report["learned_weights"] == {}
+    assert "listen" not in (run_folder / "report.md").read_text(encoding="utf-8")
+
+
 def test_report_md_names_every_label_and_only_pictures_that_exist(
     variant: TrainedVariant, run_folder: Path
 ) -> None:

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import inspect
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 
+from exporters.conversion.graphs import IMAGE_FEATURES, TEXT_FEATURES, export_head
 from exporters.errors import UnknownNameError
-from exporters.heads import HEADS, FusionHead, build_head, head_for
+from exporters.heads import HEADS, FusionHead, build_head, fusion_head, head_for
+from exporters.heads.probability_average import ProbabilityAverage
+from exporters.heads.soft_vote import SoftVote
+from exporters.heads.stacking import Stacking
+from exporters.heads.weighted_sum import WeightedSum
 from exporters.recipe import HeadRecipe
 from gateway.contract.manifest import ModalitySet
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TEXT_DIM, IMAGE_DIM, LABELS, ROWS = 12, 20, 5, 7
 
@@ -95,3 +106,119 @@ def test_unknown_head_names_the_registered_ones() -> None:
         build_head(HeadRecipe(type="transfusion"), text_dim=1, image_dim=1, labels=2)
 
     assert all(name in caught.value.remedy for name in HEADS)
+
+
+def test_second_head_of_a_name_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"gated.*exporters\.heads\.gated"):
+        fusion_head("gated")(WeightedSum)
+
+    assert HEADS["gated"] is not WeightedSum
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_head_is_one_file_of_fewer_than_80_lines(name: str) -> None:
+    module = inspect.getmodule(HEADS[name])
+
+    assert module is not None
+    assert module.__name__ == f"exporters.heads.{name}"
+    assert len(inspect.getsource(module).splitlines()) < 80
+
+
+@pytest.mark.parametrize("modalities", ModalitySet)
+def test_head_exports_for_every_modality_set(
+    head: FusionHead, modalities: ModalitySet, tmp_path: Path
+) -> None:
+    dims = {TEXT_FEATURES: TEXT_DIM, IMAGE_FEATURES: IMAGE_DIM}
+    if not modalities.has_text:
+        del dims[TEXT_FEATURES]
+    if not modalities.has_image:
+        del dims[IMAGE_FEATURES]
+
+    # Raises when the graph's numbers are not the head's, at another batch size than it was traced.
+    export_head(head_for(head, modalities).eval(), dims, tmp_path / "head.onnx")
+
+    assert (tmp_path / "head.onnx").stat().st_size > 0
+
+
+def test_fitted_logits_end_with_what_is_fused_where_the_fusion_is_learned(
+    head: FusionHead, text: torch.Tensor, image: torch.Tensor
+) -> None:
+    fitted = head.fitted_logits(*head.prepare(text, image))
+
+    assert all(logits.shape == (ROWS, LABELS) for logits in fitted)
+    if not isinstance(head, ProbabilityAverage | SoftVote):  # which learn nothing about the fusion
+        torch.testing.assert_close(fitted[-1], head(text, image))
+
+
+def test_learned_weights_sum_to_one_where_there_are_any(head: FusionHead) -> None:
+    weights = head.learned_weights()
+
+    assert bool(weights) == isinstance(head, WeightedSum)
+    if weights:
+        assert sum(weights.values()) == pytest.approx(1.0)
+
+
+def build(name: str) -> FusionHead:
+    torch.manual_seed(0)
+    recipe = HeadRecipe(type=name, hidden_dim=16, dropout=0.0)
+    return build_head(recipe, text_dim=TEXT_DIM, image_dim=IMAGE_DIM, labels=LABELS)
+
+
+def test_weighted_sum_that_listens_to_the_text_alone_does_not_hear_the_image(
+    text: torch.Tensor, image: torch.Tensor
+) -> None:
+    head = build("weighted_sum")
+    assert isinstance(head, WeightedSum)
+    assert head.learned_weights() == {"text": 0.5, "image": 0.5}
+    with torch.no_grad():
+        head.balance.fill_(10.0)  # the sigmoid of 100 is 1 in fp32
+
+    assert head.learned_weights() == {"text": 1.0, "image": 0.0}
+    torch.testing.assert_close(head(text, image), head(text, image + 5))
+
+
+def test_probability_average_is_the_mean_of_the_sides(
+    text: torch.Tensor, image: torch.Tensor
+) -> None:
+    head = build("probability_average")
+    assert isinstance(head, ProbabilityAverage)
+
+    sides = [logits.softmax(dim=-1) for logits in head.sides(text, image)]
+    torch.testing.assert_close(head(text, image).softmax(dim=-1), sum(sides) / 2)
+
+
+def test_soft_vote_of_two_against_one_goes_to_the_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = build("soft_vote")
+    assert isinstance(head, SoftVote)
+    sure = 5 * torch.eye(LABELS)
+    # The one is far surer, which would win an average of logits.
+    monkeypatch.setattr(head, "fitted_logits", lambda *_: (sure[[1]], sure[[1]], 9 * sure[[2]]))
+
+    shares = head(torch.zeros(1, TEXT_DIM), torch.zeros(1, IMAGE_DIM)).softmax(dim=-1)
+
+    assert shares.argmax().item() == 1
+    # The losers' part of a ballot is 4 e^-20.
+    assert shares[0, 1].item() == pytest.approx(2 / 3, abs=1e-6)
+
+
+def test_stacking_starts_as_the_product_of_the_sides(
+    text: torch.Tensor, image: torch.Tensor
+) -> None:
+    head = build("stacking")
+    assert isinstance(head, Stacking)
+    text_logits, image_logits = head.sides(text, image)
+
+    product = (text_logits + image_logits).softmax(dim=-1)
+    torch.testing.assert_close(head(text, image).softmax(dim=-1), product)
+
+
+def test_upper_level_of_stacking_leaves_the_lower_one_alone(
+    text: torch.Tensor, image: torch.Tensor
+) -> None:
+    head = build("stacking")
+
+    stacked = head.fitted_logits(text, image)[-1]
+    stacked[:, 0].sum().backward()  # type: ignore[no-untyped-call] # torch ships this method untyped
+
+    touched = {name for name, value in head.named_parameters() if value.grad is not None}
+    assert touched == {"upper.weight", "upper.bias"}

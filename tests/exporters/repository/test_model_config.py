@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from google.protobuf import text_format
@@ -9,6 +10,7 @@ from tritonclient.grpc import model_config_pb2
 from exporters.repository.model_config import (
     EnsembleModel,
     EnsembleStep,
+    Queue,
     StepModel,
     TensorSpec,
     to_pbtxt,
@@ -30,7 +32,7 @@ def parsed(text: str) -> model_config_pb2.ModelConfig:
     return text_format.Parse(text, model_config_pb2.ModelConfig())
 
 
-def test_step_model_reads_back_with_batching_queue_and_settings() -> None:
+def test_step_model_reads_back_with_batching_and_settings() -> None:
     config = parsed(to_pbtxt(STEP))
 
     assert config.backend == "python"
@@ -38,11 +40,18 @@ def test_step_model_reads_back_with_batching_queue_and_settings() -> None:
     assert config.instance_group[0].count == 2
     assert config.instance_group[0].kind == model_config_pb2.ModelInstanceGroup.KIND_CPU
     assert config.HasField("dynamic_batching")
-    policy = config.dynamic_batching.default_queue_policy
-    assert policy.allow_timeout_override
-    assert policy.default_timeout_microseconds > 0
-    assert policy.max_queue_size > 0
+    assert not config.dynamic_batching.HasField("default_queue_policy")
     assert json.loads(config.parameters["settings"].string_value) == STEP.settings
+
+
+def test_step_model_with_a_queue_lets_callers_shorten_its_timeout() -> None:
+    queued = replace(STEP, queue=Queue(max_size=7, timeout_us=1000))
+
+    policy = parsed(to_pbtxt(queued)).dynamic_batching.default_queue_policy
+
+    assert policy.max_queue_size == 7
+    assert policy.default_timeout_microseconds == 1000
+    assert policy.allow_timeout_override
 
 
 def test_ensemble_reads_back_with_its_steps_and_manifest() -> None:

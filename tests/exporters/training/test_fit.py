@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from exporters.heads import HEADS
 from exporters.recipe import Recipe
 from exporters.training.features import Features
 from exporters.training.fit import FittedHead, LabelledFeatures, fit_head
@@ -51,11 +52,14 @@ def accuracy(fitted: FittedHead, modalities: ModalitySet) -> float:
     return float((predicted == test.labels).double().mean())
 
 
-@pytest.mark.parametrize("head_type", ["concat_mlp", "gated"])
+@pytest.mark.parametrize("head_type", HEADS)
 def test_fit_learns_what_needs_both_modalities(head_type: str) -> None:
     fitted = fit({"type": head_type})
 
-    assert accuracy(fitted, ModalitySet.BOTH) > 0.9
+    # The text leaves three labels and the image two. Averaged, the one that both allow has 5/12 and
+    # the next 1/4: classifiers that never see each other cannot make more of it.
+    least = 0.7 if head_type == "probability_average" else 0.9
+    assert accuracy(fitted, ModalitySet.BOTH) > least
     # The shape alone leaves three colours to guess from, the colour alone two shapes.
     assert accuracy(fitted, ModalitySet.TEXT) == pytest.approx(1 / COLOURS, abs=0.1)
     assert accuracy(fitted, ModalitySet.IMAGE) == pytest.approx(1 / SHAPES, abs=0.1)
@@ -69,7 +73,7 @@ def test_fit_with_modality_dropout_learns_the_null_embeddings() -> None:
     assert without.head.null_text.abs().sum() == 0
 
 
-@pytest.mark.parametrize("head_type", ["concat_mlp", "gated"])
+@pytest.mark.parametrize("head_type", HEADS)
 def test_fit_with_one_seed_gives_the_same_head_bit_by_bit(head_type: str) -> None:
     first = fit({"type": head_type}, {"epochs": 5})
     torch.manual_seed(99)  # what the caller's generator is at must not matter

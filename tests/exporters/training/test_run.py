@@ -140,9 +140,13 @@ def test_unknown_head_is_refused_and_leaves_no_run(recipe: Recipe, tmp_path: Pat
 
 
 def test_interrupted_features_leave_no_file(variant: TrainedVariant, tmp_path: Path) -> None:
+    from exporters.encoders.image import NormalisedImageModel
     from exporters.training import load_features
 
-    class Interrupted(torch.nn.Module):
+    class Interrupted(NormalisedImageModel):
+        def __init__(self) -> None:
+            torch.nn.Module.__init__(self)
+
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             raise KeyboardInterrupt
 

@@ -1,0 +1,169 @@
+"""Exports cases, serves them all on one real Triton, and compares each with its reference."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tritonclient.grpc
+
+from deploy.local.triton_server import BundledTriton, free_ports
+from exporters.conversion.graphs import export_image_encoder, export_text_encoder
+from exporters.encoders import load_image_encoder, load_text_encoder
+from exporters.progress import progress
+from exporters.recipe import ImageEncoderRecipe, TargetRecipe, TextEncoderRecipe
+from exporters.repository.publish import write_model
+from exporters.repository.variant_models import image_encoder_folder, text_encoder_folder
+from gateway.contract import tensors
+from tests.conformance import reference
+from tests.conformance.samples import TEXTS, jpeg_files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from tests.conformance.cases import Case
+
+TARGET = "embedded"
+
+# Another attention kernel, another order of normalising and of summation: fp32 rounding, which
+# grows with depth and magnitude. Wrong input, pooling or positions move a feature a thousand times
+# as much.
+RELATIVE_TOLERANCE = 1e-4
+# A feature that hardly moves with its input proves nothing.
+LEAST_SPREAD = 1000 * RELATIVE_TOLERANCE
+
+_CONCURRENT_REQUESTS = 4
+_READY_TIMEOUT_S = 240.0
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A case, compared.
+
+    Attributes:
+        case: what was compared.
+        samples: files or texts.
+        largest: largest magnitude of a reference feature.
+        spread: how far the most telling component moves between samples.
+        difference: largest difference between served and reference.
+    """
+
+    case: Case
+    samples: int
+    largest: float
+    spread: float
+    difference: float
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether what is served is what transformers says."""
+        scale = max(1.0, self.largest)
+        return self.difference <= RELATIVE_TOLERANCE * scale and self.spread >= LEAST_SPREAD
+
+
+def compare(cases: Sequence[Case], folder: Path) -> list[Comparison]:
+    """Compares cases.
+
+    Args:
+        cases: what to compare; all are served at the same time.
+        folder: empty; checkpoints, graphs and the repository are left in it.
+
+    Raises:
+        ExporterError: a checkpoint could not be exported.
+        LocalError: Triton did not come up.
+        InferenceServerException: Triton refused a sample.
+    """
+    repository = folder / "repository"
+    repository.mkdir()
+    with progress("Exporting", len(cases)) as advance:
+        models = []
+        for case in cases:
+            models.append(_export(case, folder, repository))
+            advance()
+    http_port, grpc_port, metrics_port = free_ports(3)
+    with (
+        BundledTriton(
+            repository=repository,
+            models=models,
+            http_port=http_port,
+            grpc_port=grpc_port,
+            metrics_port=metrics_port,
+            log_path=folder / "triton.log",
+            ready_timeout_s=_READY_TIMEOUT_S,
+        ) as triton,
+        tritonclient.grpc.InferenceServerClient(triton.grpc_url) as client,
+        progress("Comparing", len(cases)) as advance,
+    ):
+        comparisons = []
+        for case, model in zip(cases, models, strict=True):
+            comparisons.append(_compare(case, folder / case.name, client, model))
+            advance()
+    return comparisons
+
+
+def _export(case: Case, folder: Path, repository: Path) -> str:
+    checkpoint, graph = folder / case.name, folder / f"{case.name}.onnx"
+    case.save(checkpoint)
+    target = TargetRecipe(image_instances=1)
+    if case.modality == "text":
+        text_recipe = TextEncoderRecipe.model_validate(
+            {"folder": checkpoint, "max_tokens": case.max_tokens}
+        )
+        text_encoder = load_text_encoder(text_recipe)
+        export_text_encoder(text_encoder, graph)
+        model_folder = text_encoder_folder(text_encoder, graph, target)
+    else:
+        image_recipe = ImageEncoderRecipe.model_validate(
+            {"folder": checkpoint, "jpeg_decode": "full"}
+        )
+        image_encoder = load_image_encoder(image_recipe)
+        export_image_encoder(image_encoder, graph)
+        model_folder = image_encoder_folder(image_encoder, graph, target)
+    write_model(model_folder, repository)
+    return model_folder.model.name
+
+
+def _compare(
+    case: Case, checkpoint: Path, client: tritonclient.grpc.InferenceServerClient, model: str
+) -> Comparison:
+    if case.modality == "text":
+        expected = reference.text_features(case, checkpoint, TEXTS)
+        served = _ask(client, model, tensors.TEXT, [text.encode() for text in TEXTS])
+    else:
+        files = jpeg_files()
+        expected = reference.image_features(case, checkpoint, files)
+        served = _ask(client, model, tensors.IMAGE, files)
+    if expected.shape != served.shape:
+        difference = float("inf")
+    else:
+        difference = float(np.abs(expected - served).max())
+    return Comparison(
+        case=case,
+        samples=len(expected),
+        largest=float(np.abs(expected).max()),
+        spread=float(np.ptp(expected, axis=0).max()),
+        difference=difference,
+    )
+
+
+def _ask(
+    client: tritonclient.grpc.InferenceServerClient,
+    model: str,
+    name: str,
+    rows: Sequence[bytes],
+) -> npt.NDArray[np.float32]:
+    """Features of all rows, several requests at a time, so that they meet in batches."""
+
+    def ask(row: bytes) -> npt.NDArray[np.float32]:
+        tensor = tritonclient.grpc.InferInput(name, [1, 1], "BYTES")
+        tensor.set_data_from_numpy(np.array([[row]], dtype=np.object_))
+        features: npt.NDArray[np.float32] = client.infer(model, [tensor]).as_numpy("FEATURES")
+        return features
+
+    with ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool:
+        return np.concatenate(list(pool.map(ask, rows)))
