@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, compare and export recipes.
+"""The command line: train, evaluate, compare and export recipes; examine a model repository.
 
 The edge of the process: errors that the user can cure become one sentence and a remedy with exit
 code 2; Ctrl-C ends with code 130 and leaves nothing half-written. Anything else is a defect and
@@ -8,8 +8,9 @@ shows its traceback. torch and its like are imported when a command runs, so tha
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -17,6 +18,13 @@ from exporters.errors import ExporterError, NotTrainedError
 from exporters.recipe import load_recipe
 from exporters.workspace import DEFAULT_WORKSPACE, Workspace
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporters.doctor import Finding
+    from exporters.recipe import Recipe
+
+EXIT_FINDINGS: Final = 1
 EXIT_USER_ERROR: Final = 2
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT: what typer makes of Ctrl-C, and shells report
 
@@ -40,6 +48,15 @@ WorkspaceOption = Annotated[
 RepositoryOption = Annotated[
     Path, typer.Option("--model-repository", help="folder that Triton serves models from")
 ]
+
+
+class Target(StrEnum):
+    """What a variant can be exported for."""
+
+    EMBEDDED = "embedded"
+    CPU = "cpu"
+    GPU = "gpu"
+
 
 app = typer.Typer(
     name="exporters",
@@ -103,24 +120,111 @@ def compare(
     print(f"{comparison_table(comparison)}\n\n{verdict(comparison)}\n\nReport: {report}")
 
 
-@app.command(epilog="Example: python -m exporters export openmoji --model-repository models")
+@app.command(
+    epilog="Examples: python -m exporters export openmoji --model-repository models; "
+    "python -m exporters export openmoji --target cpu --target gpu"
+)
 def export(
     recipe: RecipeArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     model_repository: RepositoryOption = Path("model_repository"),
+    target: Annotated[
+        list[Target] | None,
+        typer.Option(
+            help="where it is to be served; repeat for more. The Triton bundled here can prove "
+            "`embedded` alone: the others are written, unproved, to --target-folder",
+            show_default="embedded",
+        ),
+    ] = None,
+    target_folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder of a model repository for each unproved target",
+            show_default="targets in the workspace",
+        ),
+    ] = None,
 ) -> None:
     """Trains when needed, converts to ONNX, proves parity through Triton, and publishes.
 
-    A failed proof fails the export and leaves nothing published.
+    A failed proof fails the export and leaves nothing published; so does an error that the doctor
+    finds.
     """
-    loaded = load_recipe(recipe)
+    loaded, place = load_recipe(recipe), Workspace(workspace)
+    targets = dict.fromkeys(target or [Target.EMBEDDED])
+    if Target.EMBEDDED in targets:
+        _export_embedded(loaded, place, model_repository)
+    if names := [name for name in targets if name is not Target.EMBEDDED]:
+        _export_unproved(loaded, place, names, target_folder or place.targets_folder)
+
+
+@app.command(
+    epilog="Examples: python -m exporters doctor; "
+    "python -m exporters doctor --model-repository models --cores 8 --shared-memory-mib 64 --json"
+)
+def doctor(
+    model_repository: RepositoryOption = Path("model_repository"),
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="look at this model and its steps alone; repeat for more"),
+    ] = None,
+    cores: Annotated[
+        int | None,
+        typer.Option(min=1, help="cores of the machine that serves", show_default="this one's"),
+    ] = None,
+    shared_memory_mib: Annotated[
+        int | None,
+        typer.Option(min=0, help="its /dev/shm in MiB", show_default="this one's"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Reads a model repository and says what would go wrong in production.
+
+    Exit code 1 when there is an error: Triton refuses a model, the gateway routes nothing to it, or
+    what serves is not what was proved. Warnings alone exit with 0. README.md lists the rules.
+    """
+    from exporters.doctor import Machine, Severity, examine, read_repository, report
+    from exporters.doctor.machine import MIB, this_machine
+
+    here = this_machine()
+    shared_memory_bytes = (
+        here.shared_memory_bytes if shared_memory_mib is None else shared_memory_mib * MIB
+    )
+    repository = read_repository(model_repository, model or ())
+    findings = examine(repository, Machine(cores or here.cores, shared_memory_bytes))
+    render = report.as_json if as_json else report.as_text
+    print(render(findings, len(repository.models) + len(repository.unreadable)))
+    if any(finding.severity is Severity.ERROR for finding in findings):
+        raise typer.Exit(EXIT_FINDINGS)
+
+
+def _export_embedded(recipe: Recipe, workspace: Workspace, model_repository: Path) -> None:
     from exporters.publishing import export as export_variant
 
-    published = export_variant(loaded, Workspace(workspace), model_repository)
+    published = export_variant(recipe, workspace, model_repository)
     state = "Published" if published.is_new else "Already published"
     for modalities, ensemble in published.ensembles.items():
         print(f"{state} for {modalities}: {ensemble}")
+    _print_warnings(published.warnings)
     print(f"Report: {published.report}")
+
+
+def _export_unproved(
+    recipe: Recipe, workspace: Workspace, names: Sequence[Target], folder: Path
+) -> None:
+    from exporters.publishing.native import export_native
+    from exporters.repository.native_target import NATIVE_TARGETS
+
+    targets = [NATIVE_TARGETS[name.value] for name in names]
+    for written in export_native(recipe, workspace, targets, folder):
+        for modalities, ensemble in written.ensembles.items():
+            print(f"Written for {written.target}, NOT PROVED, for {modalities}: {ensemble}")
+        _print_warnings(written.warnings)
+        print(f"Model repository of {written.target}: {written.repository}")
+
+
+def _print_warnings(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        print(f"Warning ({finding.code}): {finding.model}: {finding.reason} {finding.remedy}")
 
 
 def main() -> None:

@@ -15,6 +15,8 @@
     │   └── SplitError               too few examples to train, calibrate and hold out
     ├── ComparisonError              recipes that cannot be compared with each other
     ├── NotTrainedError              asked for a head that was not trained yet
+    ├── EmptyRepositoryError         a model repository without a model
+    ├── UnfitRepositoryError         the doctor found errors in what was to be published
     ├── ServingError                 Triton did not load the exported models, or refused a sample
     └── ParityError                  what Triton serves is not what was trained
 
@@ -258,6 +260,36 @@ class NotTrainedError(ExporterError):
     def remedy(self) -> str:
         """Gives the command that trains it."""
         return f"Run: python -m exporters train {self.recipe} --workspace {self.workspace}"
+
+
+@dataclass(eq=False)
+class EmptyRepositoryError(ExporterError):
+    """A model repository that is not there, or holds no model."""
+
+    folder: Path
+
+    def __str__(self) -> str:
+        return f"There is no model in '{self.folder}'."
+
+    @property
+    def remedy(self) -> str:
+        """Names the command that fills it, and the option that names another."""
+        return "Run `python -m exporters export RECIPE`, or name another with --model-repository."
+
+
+@dataclass(eq=False)
+class UnfitRepositoryError(ExporterError):
+    """The doctor found errors in what was to be published; nothing was."""
+
+    findings: Sequence[str]
+
+    def __str__(self) -> str:
+        return f"The exported models would not serve:\n{chr(10).join(self.findings)}"
+
+    @property
+    def remedy(self) -> str:
+        """Says that nothing changed."""
+        return "Nothing was published. `python -m exporters doctor --help` names the rules' table."
 
 
 @dataclass(eq=False)

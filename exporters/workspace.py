@@ -8,7 +8,8 @@
     ├── fold-fits/<digest>.safetensors  what a head said in one fold of a comparison
     ├── comparisons/<recipe>-<digest>/  table, figures and plot of a comparison
     ├── publications/<recipe>.json       what was exported last, and from what
-    └── samples/<variant>/               one held-out example, for trying the served model
+    ├── samples/<variant>/               one held-out example, for trying the served model
+    └── targets/<target>/                model repositories that were exported and not proved
 
 Everything in it can be deleted: the next run makes it again.
 """
@@ -57,6 +58,11 @@ class Workspace:
     def publication_file(self, recipe_name: str) -> Path:
         """Where it is recorded what a recipe's last export published, and from what."""
         return self.root / "publications" / f"{recipe_name}.json"
+
+    @property
+    def targets_folder(self) -> Path:
+        """Where variants for targets that cannot be proved here are written."""
+        return self.root / "targets"
 
     def sample_folder(self, variant: str) -> Path:
         """Where one held-out example of a variant lies, as `sample.json` and an image."""

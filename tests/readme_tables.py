@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 
+from exporters.doctor.rules import RULES
 from exporters.heads import HEADS
 from exporters.recipe_reference import describe_keys
 from gateway import settings as gateway_settings
@@ -68,12 +69,18 @@ def problems() -> str:
     return table(("type", "HTTP", "gRPC", "when"), rows)
 
 
+def doctor_rules() -> str:
+    rows = ((f"`{rule.code}`", rule.severity.value, rule.summary) for rule in RULES)
+    return table(("code", "severity", "finds"), rows)
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "recipe": recipe_keys,
     "heads": fusion_heads,
     "settings": gateway_variables,
     "metrics": metrics,
     "problems": problems,
+    "doctor": doctor_rules,
 }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from deploy.local import preflight, sample
+from deploy.local import checkup, preflight, sample
 from deploy.local.gateway_server import GatewayServer
 from deploy.local.state import LauncherState, ServiceState, StateFolder
 from deploy.local.stop_signals import StopRequested, stop_signals
@@ -38,7 +38,7 @@ def run(settings: Settings, console: Console, *, has_sample: bool) -> None:
 
     Raises:
         AlreadyRunningError: this workspace has a launcher.
-        PreflightError: this machine cannot run it; nothing was started.
+        PreflightError: this machine cannot run it, or the doctor found errors; nothing was started.
         ServiceError: Triton or the gateway did not become ready.
         SampleError: the sample was not answered.
     """
@@ -46,6 +46,8 @@ def run(settings: Settings, console: Console, *, has_sample: bool) -> None:
     with folder.claim(), stop_signals() as signals:
         begun_at_s = time.time()
         selection = preflight.check(settings)
+        for warning in checkup.examine(settings.model_repository, selection.models):
+            _say(console, f"Warning: {warning}")
         supervisor = Supervisor(
             _services(settings, selection),
             Backoff(settings.backoff_first_s, settings.backoff_max_s),

@@ -108,6 +108,13 @@ def decode_image(data: bytes, preprocessing: ImagePreprocessing) -> npt.NDArray[
     return np.array(_resize(rgb, preprocessing), dtype=np.uint8)
 
 
+def small_jpeg() -> bytes:
+    """An image file to warm up with."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TokenIds = npt.NDArray[np.int64]
+
+_SHORTEST_BUCKET: Final = 16
 
 
 class TextTokenizer:
@@ -41,15 +43,22 @@ class TextTokenizer:
         """Returns the token ids of each text, unpadded."""
         return [self._tokenizer.encode(text).ids for text in texts]
 
-    def pad(self, rows: Sequence[Sequence[int]]) -> tuple[TokenIds, TokenIds]:
-        """Pads rows of token ids to their longest, or to `pad_to`.
+    def pad(
+        self, rows: Sequence[Sequence[int]], tokens: int | None = None
+    ) -> tuple[TokenIds, TokenIds]:
+        """Pads rows of token ids.
+
+        Args:
+            rows: the token ids of each row.
+            tokens: the length that all get, no less than the longest; None: that of the longest.
+                Never less than `pad_to`.
 
         Returns:
             Token ids and attention mask, both int64 (batch, tokens).
         """
-        longest = max(self.pad_to, *(len(row) for row in rows))
-        ids = np.full((len(rows), longest), self.pad_id, dtype=np.int64)
-        mask = np.zeros((len(rows), longest), dtype=np.int64)
+        width = max(tokens or 0, self.pad_to, *(len(row) for row in rows))
+        ids = np.full((len(rows), width), self.pad_id, dtype=np.int64)
+        mask = np.zeros((len(rows), width), dtype=np.int64)
         for index, row in enumerate(rows):
             ids[index, : len(row)] = row
             mask[index, : len(row)] = 1
@@ -75,6 +84,19 @@ def decode_text(data: bytes) -> str:
     if not text.strip():
         raise InputFaultError(InputFault("text_empty", "text", "the text is empty"))
     return text
+
+
+def token_buckets(max_tokens: int) -> tuple[int, ...]:
+    """Lengths that texts are padded to: 16, 32, 64 and so on, and the longest that there is."""
+    buckets = [_SHORTEST_BUCKET]
+    while buckets[-1] * 2 < max_tokens:
+        buckets.append(buckets[-1] * 2)
+    return (*(bucket for bucket in buckets if bucket < max_tokens), max_tokens)
+
+
+def bucket_of(tokens: int, buckets: Sequence[int]) -> int:
+    """Returns the shortest of ascending `buckets` that holds so many tokens."""
+    return next(bucket for bucket in buckets if bucket >= tokens)
 
 
 def groups_by_length(lengths: Sequence[int], group_size: int) -> Iterator[list[int]]:

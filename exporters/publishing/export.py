@@ -1,4 +1,4 @@
-"""Train when needed, convert, stage, prove on a real Triton, stamp the passports, publish.
+"""Train when needed, convert, stage, prove on a real Triton, stamp the passports, examine, publish.
 
 Nothing enters the model repository before the proof has passed. A second export of what has not
 changed is recognised by its fingerprint and does nothing.
@@ -19,6 +19,7 @@ from exporters.repository.publish import publish, staging, write_config
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
+    from exporters.doctor import Finding
     from exporters.recipe import Recipe
     from exporters.workspace import Workspace
 
@@ -31,11 +32,13 @@ class Published:
         ensembles: model names by modality set.
         report: the report with quality and parity.
         is_new: False when nothing had changed and nothing was done.
+        warnings: what the doctor says of the new models; it found no error.
     """
 
     ensembles: dict[ModalitySet, str]
     report: Path
     is_new: bool
+    warnings: tuple[Finding, ...] = ()
 
 
 def export(recipe: Recipe, workspace: Workspace, repository: Path) -> Published:
@@ -77,6 +80,7 @@ def _export(recipe: Recipe, workspace: Workspace, repository: Path) -> Published
     from exporters.evaluation.parity import write_proofs
     from exporters.evaluation.quality import measure_quality
     from exporters.evaluation.report import REPORT, write_report
+    from exporters.publishing.checkup import fit_to_publish
     from exporters.publishing.proof import prove
     from exporters.publishing.stage import stage_variant
     from exporters.training import train
@@ -99,5 +103,6 @@ def _export(recipe: Recipe, workspace: Workspace, repository: Path) -> Published
                 )
         for folder in staged.stamped(proofs):
             write_config(folder, staged_repository)
+        warnings = fit_to_publish(staged_repository)
         publish(staged.folders, staged_repository, repository)
-    return Published(staged.ensemble_names, report, is_new=True)
+    return Published(staged.ensemble_names, report, is_new=True, warnings=warnings)

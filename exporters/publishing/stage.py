@@ -20,7 +20,6 @@ from exporters.progress import progress
 from exporters.repository.publish import write_model
 from exporters.repository.variant_models import (
     Encoders,
-    ModelFolder,
     ensemble_folder,
     head_folder,
     image_encoder_folder,
@@ -35,15 +34,32 @@ from gateway.contract.manifest import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Literal
 
     from exporters.evaluation.parity import Parity
     from exporters.evaluation.quality import ModalityQuality
+    from exporters.repository.model_folder import ModelFolder
     from exporters.training import TrainedVariant
 
 _GRAPHS_FOLDER = ".graphs"
-_DEVICE = "cpu"
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """The ONNX files of a variant, in fp32.
+
+    Attributes:
+        text, image: the encoders.
+        heads: the head of each modality set.
+        head_dims: features that each head takes, to their widths.
+    """
+
+    text: Path
+    image: Path
+    heads: Mapping[ModalitySet, Path]
+    head_dims: Mapping[ModalitySet, Mapping[str, int]]
 
 
 @dataclass(frozen=True)
@@ -106,19 +122,57 @@ def stage_variant(
     Raises:
         ConversionError: a graph is not the module it was made from.
     """
-    graphs = repository / _GRAPHS_FOLDER
-    graphs.mkdir()
-    encoders, heads = _convert(variant, graphs)
+    graphs_folder = repository / _GRAPHS_FOLDER
+    graphs_folder.mkdir()
+    graphs = convert(variant, graphs_folder)
+    target = variant.recipe.target
+    encoders = Encoders(
+        text=text_encoder_folder(variant.text_encoder, graphs.text, target),
+        image=image_encoder_folder(variant.image_encoder, graphs.image, target),
+    )
+    heads = {
+        modalities: head_folder(
+            variant.recipe.name,
+            modalities,
+            graphs.head_dims[modalities],
+            len(variant.labels),
+            graph,
+        )
+        for modalities, graph in graphs.heads.items()
+    }
+    manifests = unproved_manifests(variant, qualities, [encoders.text, encoders.image], heads)
+    staged = StagedVariant(encoders, heads, manifests)
+    for folder in staged.folders:
+        write_model(folder, repository)
+    return staged
+
+
+def unproved_manifests(
+    variant: TrainedVariant,
+    qualities: Mapping[ModalitySet, ModalityQuality],
+    encoders: Sequence[ModelFolder],
+    heads: Mapping[ModalitySet, ModelFolder],
+    expected_device: Literal["cpu", "gpu"] = "cpu",
+) -> dict[ModalitySet, EnsembleManifest]:
+    """The manifest of each ensemble, without its passport.
+
+    Args:
+        variant: the trained variant.
+        qualities: what was measured on held-out examples.
+        encoders: all models before the heads; they and the heads make the variant's digest.
+        heads: the head of each modality set.
+        expected_device: where the encoders are to run.
+    """
     digest = digest_of_json(
         {
-            "encoders": [encoders.text.model.name, encoders.image.model.name],
+            "encoders": [folder.model.name for folder in encoders],
             "heads": {modalities: folder.model.name for modalities, folder in heads.items()},
             "labels": variant.labels,
             "temperatures": variant.temperatures,
         }
     )
     provenance = _provenance(variant)
-    manifests = {
+    return {
         modalities: EnsembleManifest(
             variant=variant.recipe.name,
             digest=digest,
@@ -127,7 +181,7 @@ def stage_variant(
             temperature=variant.temperatures[modalities],
             quality=qualities[modalities].quality,
             parity=None,
-            expected_device=_DEVICE,
+            expected_device=expected_device,
             limits=Limits(
                 max_image_pixels=variant.image_encoder.preprocessing.max_pixels,
                 max_text_tokens=variant.text_encoder.tokenizer.max_tokens,
@@ -136,38 +190,28 @@ def stage_variant(
         )
         for modalities in ModalitySet
     }
-    staged = StagedVariant(encoders, heads, manifests)
-    for folder in staged.folders:
-        write_model(folder, repository)
-    return staged
 
 
-def _convert(
-    variant: TrainedVariant, graphs: Path
-) -> tuple[Encoders, dict[ModalitySet, ModelFolder]]:
-    target = variant.recipe.target
+def convert(variant: TrainedVariant, folder: Path) -> Graphs:
+    """Converts encoders and heads into a folder.
+
+    Raises:
+        ConversionError: a graph is not the module it was made from.
+    """
     dims = {TEXT_FEATURES: variant.text_encoder.dim, IMAGE_FEATURES: variant.image_encoder.dim}
+    head_dims = {each: {name: dims[name] for name in _head_inputs(each)} for each in ModalitySet}
+    heads = {modalities: folder / f"head-{modalities}.onnx" for modalities in ModalitySet}
+    graphs = Graphs(folder / "text.onnx", folder / "image.onnx", heads, head_dims)
     with progress("Converting to ONNX", 2 + len(ModalitySet)) as advance:
-        text_graph = graphs / "text.onnx"
-        export_text_encoder(variant.text_encoder, text_graph)
+        export_text_encoder(variant.text_encoder, graphs.text)
         advance()
-        image_graph = graphs / "image.onnx"
-        export_image_encoder(variant.image_encoder, image_graph)
+        export_image_encoder(variant.image_encoder, graphs.image)
         advance()
-        heads = {}
-        for modalities in ModalitySet:
-            graph = graphs / f"head-{modalities}.onnx"
-            head_dims = {name: dims[name] for name in _head_inputs(modalities)}
-            export_head(head_for(variant.head, modalities).eval(), head_dims, graph)
-            heads[modalities] = head_folder(
-                variant.recipe.name, modalities, head_dims, len(variant.labels), graph
-            )
+        for modalities, graph in heads.items():
+            head = head_for(variant.head, modalities).eval()
+            export_head(head, head_dims[modalities], graph)
             advance()
-    encoders = Encoders(
-        text=text_encoder_folder(variant.text_encoder, text_graph, target),
-        image=image_encoder_folder(variant.image_encoder, image_graph, target),
-    )
-    return encoders, heads
+    return graphs
 
 
 def _head_inputs(modalities: ModalitySet) -> Iterator[str]:

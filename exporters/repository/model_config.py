@@ -6,8 +6,8 @@ Nothing here knows encoders or heads: `variant_models` says which models a varia
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
@@ -84,18 +84,67 @@ class StepModel:
         config.instance_group.add(
             count=self.instances, kind=model_config_pb2.ModelInstanceGroup.KIND_CPU
         )
-        # Present and empty: batching without a delay. On a CPU a batch saves little, and waiting
-        # for one costs every request.
-        config.dynamic_batching.SetInParent()
-        if self.queue is not None:
-            policy = config.dynamic_batching.default_queue_policy
-            policy.timeout_action = model_config_pb2.ModelQueuePolicy.REJECT
-            policy.default_timeout_microseconds = self.queue.timeout_us
-            policy.allow_timeout_override = True
-            policy.max_queue_size = self.queue.max_size
+        _add_batcher(config, self.queue)
         config.parameters[SETTINGS_PARAMETER].string_value = json.dumps(
             dict(self.settings), sort_keys=True
         )
+        return config
+
+
+@dataclass(frozen=True)
+class WarmupSample:
+    """A request that Triton sends to a model before it is ready.
+
+    Attributes:
+        name: what the log calls it.
+        tensors: its inputs without the batch axis, each of a fixed shape.
+        files: file of the warm-up folder with the content of an input, by the input's name; an
+            input without one is filled with random numbers.
+    """
+
+    name: str
+    tensors: Sequence[TensorSpec]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NativeModel:
+    """A graph that Triton's own onnxruntime backend runs.
+
+    Attributes:
+        name: the immutable model name.
+        inputs, outputs: the graph's own tensors.
+        max_batch_size: rows of one execution.
+        instances: sessions that run it side by side.
+        kind: KIND_CPU, or KIND_AUTO for a GPU where there is one when the model loads.
+        parameters: what the backend reads, such as `intra_op_thread_count`.
+        warmup: requests that it answers before it is ready.
+        queue: its dynamic batcher's queue.
+    """
+
+    name: str
+    inputs: Sequence[TensorSpec]
+    outputs: Sequence[TensorSpec]
+    max_batch_size: int
+    instances: int
+    kind: Literal["KIND_CPU", "KIND_AUTO"]
+    parameters: Mapping[str, str]
+    warmup: Sequence[WarmupSample]
+    queue: Queue = field(default_factory=Queue)
+
+    def to_protobuf(self) -> model_config_pb2.ModelConfig:
+        """The configuration as Triton's own message."""
+        config = _skeleton(self)
+        config.backend = "onnxruntime"
+        config.default_model_filename = "model.onnx"
+        config.instance_group.add(
+            count=self.instances, kind=model_config_pb2.ModelInstanceGroup.Kind.Value(self.kind)
+        )
+        _add_batcher(config, self.queue)
+        for key, value in self.parameters.items():
+            config.parameters[key].string_value = value
+        for sample in self.warmup:
+            _add_warmup(config, sample)
         return config
 
 
@@ -134,12 +183,37 @@ class EnsembleModel:
         return config
 
 
-def to_pbtxt(model: StepModel | EnsembleModel) -> str:
+def to_pbtxt(model: StepModel | NativeModel | EnsembleModel) -> str:
     """The text of a `config.pbtxt`."""
     return text_format.MessageToString(model.to_protobuf(), as_utf8=True)
 
 
-def _skeleton(model: StepModel | EnsembleModel) -> model_config_pb2.ModelConfig:
+def _add_batcher(config: model_config_pb2.ModelConfig, queue: Queue | None) -> None:
+    # Present and empty: batching without a delay. What arrives while an instance works is a batch
+    # already, and on a CPU, where a batch saves little, waiting for one costs every request.
+    config.dynamic_batching.SetInParent()
+    if queue is None:
+        return
+    policy = config.dynamic_batching.default_queue_policy
+    policy.timeout_action = model_config_pb2.ModelQueuePolicy.REJECT
+    policy.default_timeout_microseconds = queue.timeout_us
+    policy.allow_timeout_override = True
+    policy.max_queue_size = queue.max_size
+
+
+def _add_warmup(config: model_config_pb2.ModelConfig, sample: WarmupSample) -> None:
+    warmup = config.model_warmup.add(name=sample.name, batch_size=1)
+    for spec in sample.tensors:
+        content = warmup.inputs[spec.name]
+        content.data_type = model_config_pb2.DataType.Value(spec.dtype)
+        content.dims.extend(spec.shape)
+        if spec.name in sample.files:
+            content.input_data_file = sample.files[spec.name]
+        else:
+            content.random_data = True
+
+
+def _skeleton(model: StepModel | NativeModel | EnsembleModel) -> model_config_pb2.ModelConfig:
     if model.max_batch_size < 1:
         # Proto text drops a zero, which Triton would then read as "not batched".
         message = f"model {model.name}: max_batch_size must be at least 1"

@@ -10,18 +10,16 @@ import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from exporters.atomic import atomic_file
 from exporters.repository.model_config import EnsembleModel, to_pbtxt
+from exporters.repository.model_folder import CONFIG, VERSION, WARMUP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporters.repository.variant_models import ModelFolder
-
-_VERSION: Final = "1"
-_CONFIG: Final = "config.pbtxt"
+    from exporters.repository.model_folder import ModelFolder
 
 
 @contextmanager
@@ -39,18 +37,21 @@ def staging(repository: Path) -> Iterator[Path]:
 
 
 def write_model(folder: ModelFolder, repository: Path) -> None:
-    """Writes one model: configuration, version folder and files."""
-    version = repository / folder.model.name / _VERSION
+    """Writes one model: configuration, version folder, warm-up folder and their files."""
+    version = repository / folder.model.name / VERSION
     version.mkdir(parents=True)
     for name, source in folder.files.items():
         (version / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, version / name)
+    for name, content in folder.warmup.items():
+        (version.with_name(WARMUP) / name).parent.mkdir(parents=True, exist_ok=True)
+        (version.with_name(WARMUP) / name).write_bytes(content)
     write_config(folder, repository)
 
 
 def write_config(folder: ModelFolder, repository: Path) -> None:
     """Writes, or writes anew, the `config.pbtxt` of a model that is still in staging."""
-    with atomic_file(repository / folder.model.name / _CONFIG) as path:
+    with atomic_file(repository / folder.model.name / CONFIG) as path:
         path.write_text(to_pbtxt(folder.model), encoding="utf-8")
 
 

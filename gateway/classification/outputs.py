@@ -21,7 +21,7 @@ _US_PER_MS: Final = 1000.0
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What a branch of the ensemble tells of itself; all None for an absent modality."""
+    """What a branch of the ensemble tells of itself; None is what it does not tell."""
 
     preprocess_ms: float | None
     encode_ms: float | None
@@ -47,7 +47,10 @@ def read_trace(outputs: Mapping[str, Row], name: str) -> Trace:
     """Reads a trace output; see `tensors.TRACE_FIELDS`. Raises as `read_row` does."""
     row = read_row(outputs, name, len(tensors.TRACE_FIELDS))
     preprocess_us, encode_us, batch_size = row.tolist()
-    return Trace(preprocess_us / _US_PER_MS, encode_us / _US_PER_MS, int(batch_size))
+    preprocess_ms = preprocess_us / _US_PER_MS
+    if not batch_size:
+        return Trace(preprocess_ms, None, None)
+    return Trace(preprocess_ms, encode_us / _US_PER_MS, int(batch_size))
 
 
 def rank(

@@ -25,4 +25,5 @@ TEXT_TRACE: Final = "TEXT_TRACE"
 
 TRACE_FIELDS: Final = ("preprocess_us", "encode_us", "batch_size")
 """A trace row: time to decode or tokenise this item and time of the encoder's whole batch, both in
-microseconds, and how many items that batch held."""
+microseconds, and how many items that batch held. The last two are 0 where Triton runs the encoder's
+graph itself, which tells neither."""

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from exporters.cli import main
+from tests.small_repository import write_small_repository
 from tests.small_variant import write_small_recipe
 
 if TYPE_CHECKING:
@@ -99,3 +102,52 @@ def test_help_of_each_command_shows_an_example(
 
 def test_unknown_option_is_refused(run: Run) -> None:
     assert run("train", "openmoji", "--epochs", "3") == 2
+
+
+def test_doctor_of_a_sound_repository_counts_and_ends_well(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = write_small_repository("embedded", tmp_path)
+    machine = ("--cores", 8, "--shared-memory-mib", 4096)
+
+    assert run("doctor", "--model-repository", repository, *machine) == 0
+
+    assert capsys.readouterr().out == "8 models: 0 errors, 0 warnings.\n"
+
+
+def test_doctor_of_a_broken_repository_says_code_reason_and_remedy(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = write_small_repository("embedded", tmp_path)
+    [head] = repository.glob("demo-head-both-*")
+    shutil.rmtree(head)
+    command = ("doctor", "--model-repository", repository, "--cores", 1)
+
+    assert run(*command) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert run(*command, "--json") == 1
+    answer = json.loads(capsys.readouterr().out)
+
+    assert lines[0] == "error step-missing: demo-aaaaaaaaaaaa-both"
+    assert head.name in lines[1]
+    assert lines[-1] == "7 models: 1 errors, 1 warnings."
+    assert answer["models"] == 7
+    assert [finding["code"] for finding in answer["findings"]] == [
+        "step-missing",
+        "threads-oversubscribed",
+    ]
+    assert set(answer["findings"][0]) == {"code", "severity", "model", "reason", "remedy"}
+
+
+def test_doctor_of_an_empty_repository_names_the_command_that_fills_it(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("doctor", "--model-repository", tmp_path) == 2
+
+    assert "python -m exporters export" in capsys.readouterr().err
+
+
+def test_doctor_help_shows_an_example(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("doctor", "--help") == 0
+
+    assert "python -m exporters doctor" in capsys.readouterr().out

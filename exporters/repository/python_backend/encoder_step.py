@@ -7,14 +7,13 @@ itself, so that a broken one fails its own request alone; what is left is encode
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
-from exporters.preprocessing.errors import InputFaultError
+from exporters.repository.python_backend.rows import PreparedRows, fault_response, prepare_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,12 +37,6 @@ class RowEncoder(Protocol[Item]):
         """Preprocessed rows to features, float32 (rows, dim)."""
 
 
-@dataclass(frozen=True)
-class _Prepared(Generic[Item]):
-    items: list[Item]
-    durations_us: list[float]
-
-
 class EncoderStep(Generic[Item]):
     """Answers dynamic batches with an encoder."""
 
@@ -52,35 +45,22 @@ class EncoderStep(Generic[Item]):
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """One response a request: features and trace, or the fault of its input."""
-        prepared = [self._prepare(request) for request in requests]
-        items = [item for one in prepared if isinstance(one, _Prepared) for item in one.items]
+        prepared = [prepare_rows(request, self._encoder) for request in requests]
+        items = [item for one in prepared if isinstance(one, PreparedRows) for item in one.items]
         start = time.perf_counter()
         features = self._encoder.encode(items) if items else np.empty((0, 0), np.float32)
         encode_us = (time.perf_counter() - start) * 1e6
 
         responses, offset = [], 0
         for one in prepared:
-            if not isinstance(one, _Prepared):
-                responses.append(_fault_response(one))
+            if not isinstance(one, PreparedRows):
+                responses.append(fault_response(one))
                 continue
             rows = len(one.items)
             trace = [[duration, encode_us, len(items)] for duration in one.durations_us]
             responses.append(_response(features[offset : offset + rows], trace))
             offset += rows
         return responses
-
-    def _prepare(self, request: Any) -> _Prepared[Item] | InputFaultError:  # noqa: ANN401
-        tensor = pb_utils.get_input_tensor_by_name(request, self._encoder.input_name)
-        items: list[Item] = []
-        durations_us: list[float] = []
-        for row in tensor.as_numpy().ravel():
-            start = time.perf_counter()
-            try:
-                items.append(self._encoder.preprocess(row))
-            except InputFaultError as error:
-                return error
-            durations_us.append((time.perf_counter() - start) * 1e6)
-        return _Prepared(items, durations_us)
 
 
 def _response(features: Features, trace: list[list[float]]) -> Any:  # noqa: ANN401
@@ -89,10 +69,4 @@ def _response(features: Features, trace: list[list[float]]) -> Any:  # noqa: ANN
             pb_utils.Tensor(FEATURES, features),
             pb_utils.Tensor(TRACE, np.array(trace, dtype=np.float32)),
         ]
-    )
-
-
-def _fault_response(error: InputFaultError) -> Any:  # noqa: ANN401
-    return pb_utils.InferenceResponse(
-        error=pb_utils.TritonError(error.fault.to_message(), pb_utils.TritonError.INVALID_ARG)
     )

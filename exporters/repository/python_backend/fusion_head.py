@@ -40,6 +40,8 @@ class FusionHeadStep:
 
 
 def load(folder: Path, settings: dict[str, Any]) -> FusionHeadStep:
-    """Opens the head's graph."""
+    """Opens the head's graph and runs it once, so that the first caller does not pay for it."""
     session = open_session(folder / settings["graph"], settings["intra_op_threads"])
-    return FusionHeadStep(session, [entry.name.upper() for entry in session.get_inputs()])
+    inputs = session.get_inputs()
+    session.run(None, {each.name: np.zeros((1, *each.shape[1:]), np.float32) for each in inputs})
+    return FusionHeadStep(session, [each.name.upper() for each in inputs])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from exporters.preprocessing.images import ImagePreprocessing, decode_image
+from exporters.preprocessing.images import ImagePreprocessing, decode_image, small_jpeg
 from exporters.repository.python_backend.encoder_step import EncoderStep, Features
 from exporters.repository.python_backend.session import open_session, run_as_batch_work
 from gateway.contract import tensors
@@ -48,11 +46,5 @@ def load(folder: Path, settings: dict[str, Any]) -> EncoderStep[Pixels]:
     """Opens the graph, decodes and encodes once, so that the first caller does not pay for it."""
     run_as_batch_work()
     rows = ImageRows(folder, settings)
-    rows.encode([rows.preprocess(_small_jpeg())] * settings["group_size"])
+    rows.encode([rows.preprocess(small_jpeg())] * settings["group_size"])
     return EncoderStep(rows)
-
-
-def _small_jpeg() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (32, 32)).save(buffer, "JPEG")
-    return buffer.getvalue()

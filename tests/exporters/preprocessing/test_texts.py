@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from exporters.preprocessing.errors import InputFaultError
-from exporters.preprocessing.texts import TextTokenizer, decode_text, groups_by_length
+from exporters.preprocessing.texts import (
+    TextTokenizer,
+    bucket_of,
+    decode_text,
+    groups_by_length,
+    token_buckets,
+)
 from tests.small_checkpoints import save_small_bert
 
 if TYPE_CHECKING:
@@ -56,3 +62,23 @@ def test_groups_by_length_covers_every_row_once_with_similar_neighbours() -> Non
     longest = [max(lengths[index] for index in group) for group in groups]
     shortest = [min(lengths[index] for index in group) for group in groups]
     assert all(low >= high for low, high in zip(shortest[1:], longest[:-1], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "buckets"),
+    [(8, (8,)), (16, (16,)), (17, (16, 17)), (64, (16, 32, 64)), (100, (16, 32, 64, 100))],
+)
+def test_token_buckets_double_up_to_the_longest(max_tokens: int, buckets: tuple[int, ...]) -> None:
+    assert token_buckets(max_tokens) == buckets
+
+
+@pytest.mark.parametrize(("tokens", "bucket"), [(1, 16), (16, 16), (17, 32), (64, 64)])
+def test_bucket_of_is_the_shortest_that_holds_it(tokens: int, bucket: int) -> None:
+    assert bucket_of(tokens, (16, 32, 64)) == bucket
+
+
+def test_pad_to_a_bucket_masks_what_it_adds(tokenizer: TextTokenizer) -> None:
+    ids, mask = tokenizer.pad([[5, 6], [7]], tokens=4)
+
+    assert ids.tolist() == [[5, 6, 0, 0], [7, 0, 0, 0]]
+    assert mask.tolist() == [[1, 1, 0, 0], [1, 0, 0, 0]]

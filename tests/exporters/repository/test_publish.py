@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exporters.repository.model_config import EnsembleModel, StepModel
+from exporters.repository.model_folder import ModelFolder
 from exporters.repository.publish import publish, staging, write_model
-from exporters.repository.variant_models import ModelFolder
 from tests.gateway.manifests import make_manifest
 
 if TYPE_CHECKING:

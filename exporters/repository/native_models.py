@@ -1,0 +1,244 @@
+"""Which Triton models a variant is made of, for the native targets `cpu` and `gpu`.
+
+    IMAGE ── decode   ── image encoder ──┐
+                                         ├── head ── LOGITS        `both`
+    TEXT  ── tokenise ── text encoder  ──┘
+
+Decoding and tokenising are python-backend models; encoders and heads are graphs that Triton's own
+onnxruntime backend runs, so that they can batch on a GPU. Names and signatures of the ensembles are
+those of the target `embedded`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from exporters.preprocessing.texts import token_buckets
+from exporters.repository.ensembles import IMAGE_FEATURES, TEXT_FEATURES, assemble
+from exporters.repository.model_config import EnsembleStep, NativeModel, TensorSpec, WarmupSample
+from exporters.repository.model_folder import ModelFolder, identified
+from exporters.repository.python_step import python_step
+from gateway.contract import tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from exporters.encoders import ImageEncoder, TextEncoder
+    from exporters.preprocessing.texts import TextTokenizer
+    from exporters.recipe import TargetRecipe
+    from exporters.repository.native_target import NativeTarget
+    from gateway.contract.manifest import EnsembleManifest, ModalitySet
+
+_GRAPH: Final = "model.onnx"
+_TOKENIZER: Final = "tokenizer.json"
+
+# Tensors of the python steps, and of the graphs, which `exporters.conversion.graphs` names.
+_PIXELS, _INPUT_IDS, _ATTENTION_MASK, _TRACE = "PIXELS", "INPUT_IDS", "ATTENTION_MASK", "TRACE"
+_FEATURES: Final = "features"
+_LOGITS: Final = "logits"
+
+_WARMUP_TEXT: Final = "a sentence that is said again until it fills the longest bucket "
+
+
+@dataclass(frozen=True)
+class NativeBranches:
+    """The four models that lead to features."""
+
+    decode: ModelFolder
+    image: ModelFolder
+    tokenise: ModelFolder
+    text: ModelFolder
+
+    @property
+    def folders(self) -> tuple[ModelFolder, ...]:
+        """All four, in the order of the flow."""
+        return (self.decode, self.image, self.tokenise, self.text)
+
+
+def decode_folder(encoder: ImageEncoder, recipe: TargetRecipe, target: NativeTarget) -> ModelFolder:
+    """The model that decodes and resizes images."""
+    return python_step(
+        prefix="decode",
+        files={},
+        settings={"step": "decode", "preprocessing": asdict(encoder.preprocessing)},
+        inputs=(TensorSpec.bytes_of(tensors.IMAGE),),
+        outputs=(TensorSpec(_PIXELS, "TYPE_UINT8", _pixel_shape(encoder)), _trace()),
+        batch=target.image_batch,
+        instances=recipe.image_instances,
+    )
+
+
+def tokenise_folder(
+    encoder: TextEncoder, recipe: TargetRecipe, target: NativeTarget
+) -> ModelFolder:
+    """The model that tokenises texts and pads them to bucket lengths."""
+    tokenizer = encoder.tokenizer
+    return python_step(
+        prefix="tokenise",
+        files={_TOKENIZER: tokenizer.path},
+        settings={
+            "step": "tokenise",
+            "tokenizer": _TOKENIZER,
+            "max_tokens": tokenizer.max_tokens,
+            "pad_id": tokenizer.pad_id,
+            "token_buckets": _buckets(tokenizer),
+        },
+        inputs=(TensorSpec.bytes_of(tensors.TEXT),),
+        outputs=(
+            TensorSpec(_INPUT_IDS, "TYPE_INT64", (-1,)),
+            TensorSpec(_ATTENTION_MASK, "TYPE_INT64", (-1,)),
+            _trace(),
+        ),
+        batch=target.text_batch,
+        instances=recipe.text_instances,
+    )
+
+
+def image_graph_folder(
+    encoder: ImageEncoder, graph: Path, recipe: TargetRecipe, target: NativeTarget
+) -> ModelFolder:
+    """The image encoder's graph, warmed up with noise: what it costs is the same for any image."""
+    pixels = TensorSpec("pixels", "TYPE_UINT8", _pixel_shape(encoder))
+    model = NativeModel(
+        name="image-encoder",
+        inputs=(pixels,),
+        outputs=(TensorSpec.floats(_FEATURES, encoder.dim),),
+        max_batch_size=target.image_batch,
+        instances=target.encoder_instances or recipe.image_instances,
+        kind=target.kind,
+        parameters=target.parameters,
+        warmup=(WarmupSample("image", (pixels,)),),
+    )
+    return identified(f"image-encoder-{target.precision}", model, {_GRAPH: graph})
+
+
+def text_graph_folder(
+    encoder: TextEncoder, graph: Path, recipe: TargetRecipe, target: NativeTarget
+) -> ModelFolder:
+    """The text encoder's graph, warmed up with a real sample of each bucket length."""
+    samples, files = _text_warmup(encoder)
+    model = NativeModel(
+        name="text-encoder",
+        inputs=_token_tensors(-1),
+        outputs=(TensorSpec.floats(_FEATURES, encoder.dim),),
+        max_batch_size=target.text_batch,
+        instances=target.encoder_instances or recipe.text_instances,
+        kind=target.kind,
+        parameters=target.parameters,
+        warmup=samples,
+    )
+    return identified(f"text-encoder-{target.precision}", model, {_GRAPH: graph}, files)
+
+
+def head_graph_folder(
+    prefix: str, dims: Mapping[str, int], labels: int, graph: Path, target: NativeTarget
+) -> ModelFolder:
+    """A head's graph.
+
+    Args:
+        prefix: what its name begins with.
+        dims: `text_features` and `image_features`, those that it takes, to their widths.
+        labels: number of labels.
+        graph: the ONNX file.
+        target: where it runs.
+    """
+    features = tuple(TensorSpec.floats(name, dim) for name, dim in dims.items())
+    model = NativeModel(
+        name=prefix,
+        inputs=features,
+        outputs=(TensorSpec.floats(_LOGITS, labels),),
+        max_batch_size=target.head_batch,
+        instances=1,
+        kind=target.kind,
+        parameters=target.parameters,
+        warmup=(WarmupSample("features", features),),
+    )
+    return identified(prefix, model, {_GRAPH: graph})
+
+
+def native_ensemble_folder(
+    branches: NativeBranches, head: ModelFolder, manifest: EnsembleManifest, target: NativeTarget
+) -> ModelFolder:
+    """The ensemble of one modality set."""
+    image = (
+        _step(
+            branches.decode,
+            {tensors.IMAGE: tensors.IMAGE},
+            {_PIXELS: _PIXELS, _TRACE: tensors.IMAGE_TRACE},
+        ),
+        _step(branches.image, {"pixels": _PIXELS}, {_FEATURES: IMAGE_FEATURES}),
+    )
+    text = (
+        _step(
+            branches.tokenise,
+            {tensors.TEXT: tensors.TEXT},
+            {
+                _INPUT_IDS: _INPUT_IDS,
+                _ATTENTION_MASK: _ATTENTION_MASK,
+                _TRACE: tensors.TEXT_TRACE,
+            },
+        ),
+        _step(
+            branches.text,
+            {"input_ids": _INPUT_IDS, "attention_mask": _ATTENTION_MASK},
+            {_FEATURES: TEXT_FEATURES},
+        ),
+    )
+    return assemble(
+        manifest,
+        image=image,
+        text=text,
+        head=_step(head, _head_inputs(manifest.modalities), {_LOGITS: tensors.LOGITS}),
+        max_batch_size=target.ensemble_batch,
+    )
+
+
+def _step(
+    folder: ModelFolder, inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> EnsembleStep:
+    return EnsembleStep(folder.model.name, inputs, outputs)
+
+
+def _head_inputs(modalities: ModalitySet) -> dict[str, str]:
+    present = {TEXT_FEATURES: modalities.has_text, IMAGE_FEATURES: modalities.has_image}
+    return {name.lower(): name for name, is_present in present.items() if is_present}
+
+
+def _pixel_shape(encoder: ImageEncoder) -> tuple[int, int, int]:
+    return (encoder.preprocessing.height, encoder.preprocessing.width, 3)
+
+
+def _trace() -> TensorSpec:
+    return TensorSpec.floats(_TRACE, len(tensors.TRACE_FIELDS))
+
+
+def _token_tensors(tokens: int) -> tuple[TensorSpec, TensorSpec]:
+    return (
+        TensorSpec("input_ids", "TYPE_INT64", (tokens,)),
+        TensorSpec("attention_mask", "TYPE_INT64", (tokens,)),
+    )
+
+
+def _buckets(tokenizer: TextTokenizer) -> list[int]:
+    """Bucket lengths, none below what the encoder was trained on."""
+    buckets = token_buckets(tokenizer.max_tokens)
+    return sorted({max(bucket, tokenizer.pad_to) for bucket in buckets})
+
+
+def _text_warmup(encoder: TextEncoder) -> tuple[tuple[WarmupSample, ...], dict[str, bytes]]:
+    """One request for each bucket, and the files with its token ids and mask."""
+    tokenizer = encoder.tokenizer
+    [long_row] = tokenizer.tokenise([_WARMUP_TEXT * tokenizer.max_tokens])
+    samples, files = [], {}
+    for bucket in _buckets(tokenizer):
+        specs = _token_tensors(bucket)
+        arrays = tokenizer.pad([long_row[:bucket]], bucket)
+        names = {spec.name: f"{spec.name}-{bucket}" for spec in specs}
+        for spec, array in zip(specs, arrays, strict=True):
+            files[names[spec.name]] = np.ascontiguousarray(array[0]).tobytes()
+        samples.append(WarmupSample(f"{bucket} tokens", specs, names))
+    return tuple(samples), files

@@ -1,0 +1,134 @@
+"""Native targets: what is written, and that the real Triton answers with it as torch does."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deploy.local.errors import RepositoryError
+from deploy.local.published import select
+from deploy.local.triton_server import BundledTriton, free_ports
+from exporters.cli import main
+from exporters.doctor import examine, read_repository
+from exporters.evaluation.parity import compare, served_logits, torch_logits
+from exporters.publishing.native import export_native
+from exporters.recipe import load_recipe
+from exporters.repository.native_target import NATIVE_TARGETS
+from exporters.training import train
+from exporters.workspace import Workspace
+from gateway.contract.manifest import ModalitySet
+from tests.exporters.publishing.onnxruntime_stand_in import stand_in
+from tests.small_variant import write_small_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporters.publishing.native import Written
+    from exporters.training import TrainedVariant
+
+pytestmark = pytest.mark.e2e
+
+# fp32 in another order of summation moved a probability by 2.5e-6. A half has 11 bits, which
+# moved the features of this small variant by 4e-3 and a probability by 5e-3.
+TOLERANCES = {"cpu": 1e-4, "gpu": 2e-2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("native")
+    write_small_recipe(folder / "recipe")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def variant(folder: Path) -> TrainedVariant:
+    recipe = load_recipe(str(folder / "recipe" / "shapes.toml"))
+    return train(recipe, Workspace(folder / "workspace"))
+
+
+@pytest.fixture(scope="module")
+def written(variant: TrainedVariant, folder: Path) -> dict[str, Written]:
+    targets = tuple(NATIVE_TARGETS.values())
+    workspace = Workspace(folder / "workspace")
+    repositories = export_native(variant.recipe, workspace, targets, folder / "targets")
+    return {each.target: each for each in repositories}
+
+
+@pytest.mark.parametrize("target", NATIVE_TARGETS)
+def test_export_native_is_written_unproved_and_otherwise_sound(
+    written: dict[str, Written], target: str
+) -> None:
+    repository = read_repository(written[target].repository)
+    manifests = [ensemble.manifest for ensemble in repository.ensembles]
+
+    assert {manifest.parity for manifest in manifests if manifest} == {None}
+    assert {manifest.expected_device for manifest in manifests if manifest} == {target}
+    assert {finding.code for finding in examine(repository)} == {"passport-missing"}
+    assert len(repository.models) == 10
+
+
+def test_export_native_is_not_chosen_to_be_served(written: dict[str, Written]) -> None:
+    with pytest.raises(RepositoryError, match="parity"):
+        select(written["cpu"].repository)
+
+
+def test_export_command_writes_where_it_is_told_and_says_that_it_is_not_proved(
+    written: dict[str, Written],
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    places = {"--workspace": folder / "workspace", "--target-folder": tmp_path / "targets"}
+    options = [str(word) for option in places.items() for word in option]
+    recipe = str(folder / "recipe" / "shapes.toml")
+    monkeypatch.setattr(sys, "argv", ["exporters", "export", recipe, "--target", "cpu", *options])
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as ending:
+        main()
+
+    assert ending.value.code == 0
+    assert "NOT PROVED" in capsys.readouterr().out
+    again = {path.name for path in (tmp_path / "targets" / "cpu").iterdir()}
+    assert again == {path.name for path in written["cpu"].repository.iterdir()}
+    assert [path.name for path in tmp_path.iterdir()] == ["targets"]  # nothing was published
+
+
+# Each python model is a process that takes a second to start: the second target is served in part.
+@pytest.mark.parametrize(
+    ("target", "served"), [("cpu", tuple(ModalitySet)), ("gpu", (ModalitySet.BOTH,))]
+)
+def test_export_native_answers_as_torch_does(
+    written: dict[str, Written],
+    variant: TrainedVariant,
+    target: str,
+    served: tuple[ModalitySet, ...],
+    tmp_path: Path,
+) -> None:
+    repository = tmp_path / "repository"
+    shutil.copytree(written[target].repository, repository)
+    stand_in(repository)
+    ensembles = written[target].ensembles
+    examples = variant.holdout_examples[:32]
+    http_port, grpc_port, metrics_port = free_ports(3)
+
+    with BundledTriton(
+        repository=repository,
+        models=[ensembles[modalities] for modalities in served],
+        http_port=http_port,
+        grpc_port=grpc_port,
+        metrics_port=metrics_port,
+        log_path=tmp_path / "triton.log",
+    ) as triton:
+        for modalities in served:
+            parity = compare(
+                torch_logits(variant, examples, modalities),
+                served_logits(triton.grpc_url, ensembles[modalities], examples, modalities),
+                variant.temperatures[modalities],
+                TOLERANCES[target],
+            )
+            assert parity.max_abs_difference < TOLERANCES[target]
