@@ -44,9 +44,7 @@ class GrpcServer:
                 ("grpc.so_reuseport", 0),
             ]
         )
-        classify_pb2_grpc.add_ClassifierServicer_to_server(
-            service, self._server
-        )
+        classify_pb2_grpc.add_ClassifierServicer_to_server(service, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
             (_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import grpc
 
+from gateway.admission.admission import Arrival
+from gateway.admission.forecast import WorkKind
+from gateway.api.caller import DEADLINE_KEY, PRIORITY_KEY, deadline_budget_s, priority
 from gateway.api.envelope import EnvelopeLimits, RequestOrigin, to_request
 from gateway.api.grpc_messages import to_item, to_problem_message, to_response
 from gateway.api.observation import Observation, request_id_from
@@ -16,9 +19,9 @@ from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
 from gateway.errors import DrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
-    from gateway.admission.in_flight import InFlightLimit
+    from gateway.admission.admission import Admission
     from gateway.classification.classifier import Classifier
     from gateway.readiness import Readiness
     from gateway.telemetry.metrics import Metrics
@@ -35,7 +38,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
     Args:
         classifier: the use case.
         limits: of the envelope.
-        in_flight: refuses what is too much; each message of a stream counts.
+        admission: refuses what cannot be answered in time; each message of a stream is one.
         readiness: says when streams are to end.
         metrics: where requests and faults are counted.
         max_stream_concurrency: messages of one stream in flight; further ones wait unread.
@@ -45,7 +48,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         self,
         classifier: Classifier,
         limits: EnvelopeLimits,
-        in_flight: InFlightLimit,
+        admission: Admission,
         readiness: Readiness,
         metrics: Metrics,
         *,
@@ -53,7 +56,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
     ) -> None:
         self._classifier = classifier
         self._limits = limits
-        self._in_flight = in_flight
+        self._admission = admission
         self._readiness = readiness
         self._metrics = metrics
         self._max_stream_concurrency = max_stream_concurrency
@@ -65,8 +68,8 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         observation = _observe(context, "Classify")
         status = grpc.StatusCode.CANCELLED
         try:
-            with self._in_flight:
-                response = await self._answer(request, observation, context.time_remaining())
+            said = dict(context.invocation_metadata() or ())
+            response = await self._answer(request, observation, said, context.time_remaining())
             status = grpc.StatusCode.OK
         except Exception as error:
             problem = observation.note_error(error, self._metrics)
@@ -89,11 +92,12 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         the stream with UNAVAILABLE.
         """
         request_id = _request_id(context)
+        said = dict(context.invocation_metadata() or ())
         slots = asyncio.Semaphore(self._max_stream_concurrency)
         answers: asyncio.Queue[classify_pb2.ClassifyStreamResponse | None] = asyncio.Queue()
 
         async def answer(message: classify_pb2.ClassifyStreamRequest) -> None:
-            answers.put_nowait(await self._stream_answer(message, request_id))
+            answers.put_nowait(await self._stream_answer(message, said, request_id))
 
         async def read(group: asyncio.TaskGroup) -> None:
             await slots.acquire()  # before reading, so that all that was read is being answered
@@ -125,13 +129,15 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             await _abort(context, to_problem(DrainingError(), request_id), request_id)
 
     async def _stream_answer(
-        self, message: classify_pb2.ClassifyStreamRequest, request_id: str
+        self,
+        message: classify_pb2.ClassifyStreamRequest,
+        said: Mapping[str, str | bytes],
+        request_id: str,
     ) -> classify_pb2.ClassifyStreamResponse:
         observation = Observation(request_id, _METHOD, _route("ClassifyStream"))
         status = grpc.StatusCode.CANCELLED
         try:
-            with self._in_flight:
-                result = await self._answer(message.request, observation, None)
+            result = await self._answer(message.request, observation, said, None)
             status = grpc.StatusCode.OK
             return classify_pb2.ClassifyStreamResponse(client_id=message.client_id, result=result)
         except Exception as error:  # noqa: BLE001 - a message that fails must not end the stream
@@ -147,14 +153,30 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         self,
         message: classify_pb2.ClassifyRequest,
         observation: Observation,
-        timeout_s: float | None,
+        said: Mapping[str, str | bytes],
+        time_remaining_s: float | None,
     ) -> classify_pb2.ClassifyResponse:
-        origin = RequestOrigin(observation.request_id, observation.arrived_s, timeout_s)
+        deadline = self._admission.deadline(observation.arrived_s).lowered_to(time_remaining_s)
+        arrival = Arrival(
+            deadline.lowered_to(deadline_budget_s(_text(said, DEADLINE_KEY))),
+            priority(_text(said, PRIORITY_KEY)),
+        )
+        origin = RequestOrigin(observation.request_id, arrival.deadline)
         request = to_request(to_item(message), origin, self._limits)
         observation.note_item(None, request.modalities)
         variant = self._classifier.assign(request.variant)
         observation.note_item(variant.name, None)
-        return to_response(await self._classifier.classify(request, variant))
+        kind = WorkKind(variant.name, request.modalities)
+        with self._admission.admit(arrival, kind) as ticket:
+            ticket.start([kind])
+            answer = await self._classifier.classify(request, variant)
+            ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
+        return to_response(answer)
+
+
+def _text(said: Mapping[str, str | bytes], key: str) -> str | None:
+    value = said.get(key)
+    return value if isinstance(value, str) else None
 
 
 def _route(method: str) -> str:
