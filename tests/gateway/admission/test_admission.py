@@ -60,7 +60,7 @@ def test_admission_slow_spell_loses_little_and_recovers_within_a_second() -> Non
     outcome = service.run(lambda _: 2 * service.capacity_rps, duration_s=12)
     # Three places are left then, too few for the forecast to be fine-grained.
     assert outcome.goodput_rps(5.5, 8) >= 0.75 * service.capacity_rps / 3
-    assert outcome.miss_ratio(5.5, 8) < 0.05
+    assert outcome.miss_ratio(5.5, 8) < 0.1
     assert outcome.goodput_rps(9, 12) >= 0.95 * service.capacity_rps
     assert outcome.miss_ratio(9, 12) < 0.01
 
