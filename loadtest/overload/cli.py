@@ -61,7 +61,7 @@ def main(
     console, errors = Console(), Console(stderr=True)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    plan = Plan(overload_s=1.0, calm_s=0.5, trial_s=1.0) if quick else Plan(overload_s=seconds)
+    plan = Plan.quick() if quick else Plan(overload_s=seconds)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         subject = _subject(model_repository, variant, output.parent / "logs")

@@ -1,9 +1,9 @@
-"""The order of an overload run: start, sustainable rate, then each overload with a calm after it."""
+"""The sustainable rate, and overloads of it with a calm after each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from loadtest.bench.accounting import CLIENT, CpuUse, read_cpu
 from loadtest.bench.errors import BenchError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 MULTIPLES: Final = tuple(MIN_GOODPUT_RATIO)
 _CLIENTS: Final = 8
 _STEPS: Final = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
-_KEPT_RATIO: Final = 0.99
 _CALM_RATIO: Final = 0.5
 
 
@@ -43,11 +42,18 @@ class Plan:
         overload_s: each overload.
         calm_s: at half of the sustainable rate, after each.
         trial_s: each rate that is tried as the sustainable one.
+        kept_ratio: share of requests, not in seconds, that a sustainable rate answers in time.
     """
 
     overload_s: float = 30.0
     calm_s: float = 3.0
     trial_s: float = 8.0
+    kept_ratio: float = 0.99
+
+    @classmethod
+    def quick(cls) -> Self:
+        """As short as it can be; the first rate that is tried counts, for its figures are none."""
+        return cls(overload_s=1.0, calm_s=0.5, trial_s=1.0, kept_ratio=0.0)
 
 
 def sustainable_rps(server: Server, plan: Plan, narrator: Narrator) -> float:
@@ -68,7 +74,7 @@ def sustainable_rps(server: Server, plan: Plan, narrator: Narrator) -> float:
             replies = loop.run([Stretch(rate_rps, plan.trial_s)])
         kept = sum(map(is_kept, replies))
         narrator.say(f"open loop {rate_rps:6.1f}/s: {kept / len(replies):.2%} within 500 ms")
-        if kept >= _KEPT_RATIO * len(replies):
+        if kept >= plan.kept_ratio * len(replies):
             # What was really sent: a Poisson process of 8 s may be off by a twentieth.
             return len(replies) / plan.trial_s
     raise NotSustainableError(_STEPS[-1] * closed_rps)
