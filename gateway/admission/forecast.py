@@ -14,6 +14,7 @@ from typing import Final
 
 _SMOOTHING: Final = 0.1  # of service times; ten answers make a new one
 _FORGET_S: Final = 10.0
+_CAUTION: Final = 1.25  # what is ahead may take a quarter longer than it did of late
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,10 @@ class Forecast:
     def learn(self, kind: WorkKind, service_s: float, now_s: float) -> None:
         """Hears of a request that was answered, before it leaves."""
         self._throughput.advance(now_s, is_busy=True)
+        # At the price at which such work is entered: while service times grow or shrink, what is
+        # ahead and what goes must be counted alike.
+        self._throughput.add(self.work_s(kind) or service_s)
         self._times.observe(kind, service_s)
-        self._throughput.add(service_s)
         self._learnt_s = now_s
 
     def finish_s(self, work_s: float, now_s: float) -> float:
@@ -130,7 +133,7 @@ class Forecast:
         """
         if self._entered == 0:
             return work_s if now_s - self._learnt_s < _FORGET_S else 0.0
-        return self._drain_s(self._ahead_s + work_s, now_s)
+        return _CAUTION * self._drain_s(self._ahead_s + work_s, now_s)
 
     def backlog_s(self, now_s: float) -> float:
         """Predicts the time until all that is in flight is done, in seconds."""

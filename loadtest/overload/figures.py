@@ -52,7 +52,7 @@ class OverloadFigures:
     goodput_ratio: float
     admitted: Percentiles
     refusals: Percentiles
-    statuses: Counter[str]
+    statuses: Mapping[str, int]
     recovery_s: float
     cpu_s: Mapping[str, float] = field(default_factory=dict)
     foreign_ratio: float = 0.0
@@ -84,7 +84,7 @@ class OverloadFigures:
             goodput_ratio=in_time_rps / sustainable_rps,
             admitted=_latency(reply for reply in load if reply.status != REFUSED),
             refusals=_latency(reply for reply in load if reply.status == REFUSED),
-            statuses=Counter(str(reply.status) for reply in load),
+            statuses=dict(Counter(str(reply.status) for reply in load)),
             recovery_s=recovery_s(replies, duration_s),
             cpu_s=cpu.by_process_s,
             foreign_ratio=cpu.foreign_ratio,

@@ -98,6 +98,6 @@ def overload(
         f"({figures.goodput_ratio:.0%} of sustainable), P99 of admitted "
         f"{figures.admitted.p99_ms:.0f} ms, of refusals {figures.refusals.p99_ms:.1f} ms, recovery "
         f"{figures.recovery_s:.2f} s, load tool {cpu.by_process_s.get(CLIENT, 0.0):.1f} CPU s, "
-        f"foreign CPU {cpu.foreign_ratio:.0%}, {dict(figures.statuses)}"
+        f"foreign CPU {cpu.foreign_ratio:.0%}, {figures.statuses}"
     )
     return figures
