@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 from gateway.admission.deadline import Deadline
 from gateway.admission.forecast import Forecast, WorkKind
 from gateway.admission.limit import GradientLimit
+from gateway.admission.shares import ClientShares
 from gateway.errors import AdmissionRefusedError, DeadlineExceededError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     CONCURRENCY = "concurrency_limit"
     DEADLINE = "deadline_unreachable"
     PRIORITY = "batch_deferred"
+    SHARE = "client_share"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,12 @@ class Arrival:
     Attributes:
         deadline: when it must be answered.
         priority: how urgent it is.
+        client: who sends it; places are shared among clients.
     """
 
     deadline: Deadline
     priority: Priority = Priority.INTERACTIVE
+    client: str = ""
 
 
 class AdmissionObserver(Protocol):
@@ -90,6 +94,7 @@ class Admission:
         self._observer = observer
         self._limit = GradientLimit(budget_s, max_concurrency)
         self._forecast = Forecast(budget_s)
+        self._shares = ClientShares()
         self._count = 0
         observer.set_concurrency_limit(self._limit.limit)
 
@@ -123,20 +128,25 @@ class Admission:
         now_s = self._clock()
         self._limit.note_in_flight(self._count + 1)
         work_s = self._forecast.work_s(kind)
-        reason = self._reason_against(arrival, work_s, now_s)
+        finish_s = self._forecast.finish_s(work_s, now_s)
+        held_s = min(self._budget_s, finish_s)
+        self._shares.note_arrival(arrival.client, self._limit.limit, held_s, now_s)
+        reason = self._reason_against(arrival, finish_s, now_s)
         if reason is not None:
             raise self._refuse(reason, arrival, now_s)
         self._forecast.enter(work_s)
-        self._move(1)
+        self._move(1, arrival.client)
         return Ticket(self, arrival, work_s, now_s)
 
-    def _reason_against(self, arrival: Arrival, work_s: float, now_s: float) -> Reason | None:
+    def _reason_against(self, arrival: Arrival, finish_s: float, now_s: float) -> Reason | None:
         limit = self._limit.limit
         if self._count >= limit:
             return Reason.CONCURRENCY
         if arrival.priority is Priority.BATCH and self._count >= max(1, int(_BATCH_RATIO * limit)):
             return Reason.PRIORITY
-        if self._forecast.finish_s(work_s, now_s) > arrival.deadline.left_s(now_s):
+        if not self._shares.has_room(arrival.client):
+            return Reason.SHARE
+        if finish_s > arrival.deadline.left_s(now_s):
             return Reason.DEADLINE
         return None
 
@@ -146,8 +156,9 @@ class Admission:
         retry_s = min(_MAX_RETRY_S, max(_MIN_RETRY_S, backlog_s))
         return AdmissionRefusedError(reason, retry_after_ms=math.ceil(1000 * retry_s))
 
-    def _move(self, change: int) -> None:
+    def _move(self, change: int, client: str) -> None:
         self._count += change
+        self._shares.move(client, change)
         self._observer.set_in_flight(self._count)
 
     def start(self, ticket: Ticket, kinds: Sequence[WorkKind]) -> None:
@@ -161,7 +172,7 @@ class Admission:
         if len(kinds) > 1 and not is_alone and self._forecast.finish_s(more_s, now_s) > left_s:
             raise self._refuse(Reason.DEADLINE, ticket.arrival, now_s)
         self._forecast.start(ticket.work_s, work_s, now_s)
-        self._move(len(kinds) - ticket.places)
+        self._move(len(kinds) - ticket.places, ticket.arrival.client)
         ticket.has_started, ticket.work_s, ticket.places = True, work_s, len(kinds)
         self._limit.note_in_flight(self._count)
 
@@ -182,7 +193,7 @@ class Admission:
         if has_missed and ticket.has_started:
             self._observe_latency(ticket, ticket.deadline.budget_s, now_s)
         self._forecast.leave(ticket.work_s, now_s, has_started=ticket.has_started)
-        self._move(-ticket.places)
+        self._move(-ticket.places, ticket.arrival.client)
 
     def _observe_latency(self, ticket: Ticket, latency_s: float, now_s: float) -> None:
         self._limit.observe(latency_s, ticket.admitted_s, now_s)

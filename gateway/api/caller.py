@@ -5,12 +5,14 @@ Header names of HTTP and metadata keys of gRPC are the same, and both come in lo
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import Final
 
 from gateway.admission.admission import Priority
 from gateway.errors import MalformedRequestError
 
+API_KEY: Final = "x-api-key"
 DEADLINE_KEY: Final = "diptych-deadline-ms"
 PRIORITY_KEY: Final = "diptych-priority"
 
@@ -34,6 +36,21 @@ def deadline_budget_s(text: str | None) -> float | None:
             field="Diptych-Deadline-Ms",
         )
     return budget_ms / 1000
+
+
+def client_name(api_key: str | None, peer: str) -> str:
+    """Names the client whose share of the places a request counts against.
+
+    Args:
+        api_key: the key that was sent, if one was. It names the client and proves nothing.
+        peer: the address that the connection comes from, without the port.
+
+    Returns:
+        A digest of the key, which itself is kept nowhere, or the address.
+    """
+    if api_key is None:
+        return peer
+    return hashlib.blake2s(api_key.encode(), digest_size=12).hexdigest()
 
 
 def priority(text: str | None) -> Priority:

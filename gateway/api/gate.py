@@ -10,7 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.admission.admission import Arrival
-from gateway.api.caller import DEADLINE_KEY, PRIORITY_KEY, deadline_budget_s, priority
+from gateway.api.caller import (
+    API_KEY,
+    DEADLINE_KEY,
+    PRIORITY_KEY,
+    client_name,
+    deadline_budget_s,
+    priority,
+)
 from gateway.api.edge import observation_in
 
 if TYPE_CHECKING:
@@ -23,7 +30,7 @@ CLASSIFY_PATH: Final = "/v1/classify"
 BATCH_PATH: Final = "/v1/classify:batch"
 
 _SCOPE_KEY: Final = "diptych.ticket"
-_HEADERS: Final = {each.encode(): each for each in (DEADLINE_KEY, PRIORITY_KEY)}
+_HEADERS: Final = {each.encode(): each for each in (API_KEY, DEADLINE_KEY, PRIORITY_KEY)}
 
 
 def ticket_of(request: Request) -> Ticket:
@@ -65,6 +72,7 @@ class Gate:
         arrival = Arrival(
             deadline.lowered_to(deadline_budget_s(said.get(DEADLINE_KEY))),
             priority(said.get(PRIORITY_KEY)),
+            client_name(said.get(API_KEY), (scope.get("client") or ("",))[0]),
         )
         with self._admission.admit(arrival) as ticket:
             scope[_SCOPE_KEY] = ticket

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import grpc
 
 from gateway.admission.admission import Arrival
 from gateway.admission.forecast import WorkKind
-from gateway.api.caller import DEADLINE_KEY, PRIORITY_KEY, deadline_budget_s, priority
+from gateway.api.caller import (
+    API_KEY,
+    DEADLINE_KEY,
+    PRIORITY_KEY,
+    client_name,
+    deadline_budget_s,
+    priority,
+)
 from gateway.api.envelope import EnvelopeLimits, RequestOrigin, to_request
 from gateway.api.grpc_messages import to_item, to_problem_message, to_response
 from gateway.api.observation import Observation, request_id_from
@@ -30,6 +38,23 @@ PROBLEM_KEY: Final = "diptych-problem-bin"
 _REQUEST_ID_KEY: Final = "x-request-id"
 _METHOD: Final = "GRPC"
 _SERVICE: Final = classify_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who calls, and what the call's metadata say."""
+
+    metadata: Mapping[str, str | bytes]
+    peer: str
+
+    @classmethod
+    def of(cls, context: grpc.aio.ServicerContext) -> _Caller:
+        # "ipv4:10.0.0.1:4711": the port differs from connection to connection.
+        return cls(dict(context.invocation_metadata() or ()), context.peer().rpartition(":")[0])
+
+    def said(self, key: str) -> str | None:
+        value = self.metadata.get(key)
+        return value if isinstance(value, str) else None
 
 
 class ClassifierService(classify_pb2_grpc.ClassifierServicer):
@@ -68,8 +93,8 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         observation = _observe(context, "Classify")
         status = grpc.StatusCode.CANCELLED
         try:
-            said = dict(context.invocation_metadata() or ())
-            response = await self._answer(request, observation, said, context.time_remaining())
+            caller = _Caller.of(context)
+            response = await self._answer(request, observation, caller, context.time_remaining())
             status = grpc.StatusCode.OK
         except Exception as error:
             problem = observation.note_error(error, self._metrics)
@@ -92,12 +117,12 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         the stream with UNAVAILABLE.
         """
         request_id = _request_id(context)
-        said = dict(context.invocation_metadata() or ())
+        caller = _Caller.of(context)
         slots = asyncio.Semaphore(self._max_stream_concurrency)
         answers: asyncio.Queue[classify_pb2.ClassifyStreamResponse | None] = asyncio.Queue()
 
         async def answer(message: classify_pb2.ClassifyStreamRequest) -> None:
-            answers.put_nowait(await self._stream_answer(message, said, request_id))
+            answers.put_nowait(await self._stream_answer(message, caller, request_id))
 
         async def read(group: asyncio.TaskGroup) -> None:
             await slots.acquire()  # before reading, so that all that was read is being answered
@@ -131,13 +156,13 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
     async def _stream_answer(
         self,
         message: classify_pb2.ClassifyStreamRequest,
-        said: Mapping[str, str | bytes],
+        caller: _Caller,
         request_id: str,
     ) -> classify_pb2.ClassifyStreamResponse:
         observation = Observation(request_id, _METHOD, _route("ClassifyStream"))
         status = grpc.StatusCode.CANCELLED
         try:
-            result = await self._answer(message.request, observation, said, None)
+            result = await self._answer(message.request, observation, caller, None)
             status = grpc.StatusCode.OK
             return classify_pb2.ClassifyStreamResponse(client_id=message.client_id, result=result)
         except Exception as error:  # noqa: BLE001 - a message that fails must not end the stream
@@ -153,13 +178,14 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         self,
         message: classify_pb2.ClassifyRequest,
         observation: Observation,
-        said: Mapping[str, str | bytes],
+        caller: _Caller,
         time_remaining_s: float | None,
     ) -> classify_pb2.ClassifyResponse:
         deadline = self._admission.deadline(observation.arrived_s).lowered_to(time_remaining_s)
         arrival = Arrival(
-            deadline.lowered_to(deadline_budget_s(_text(said, DEADLINE_KEY))),
-            priority(_text(said, PRIORITY_KEY)),
+            deadline.lowered_to(deadline_budget_s(caller.said(DEADLINE_KEY))),
+            priority(caller.said(PRIORITY_KEY)),
+            client_name(caller.said(API_KEY), caller.peer),
         )
         origin = RequestOrigin(observation.request_id, arrival.deadline)
         request = to_request(to_item(message), origin, self._limits)
@@ -172,11 +198,6 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             answer = await self._classifier.classify(request, variant)
             ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
         return to_response(answer)
-
-
-def _text(said: Mapping[str, str | bytes], key: str) -> str | None:
-    value = said.get(key)
-    return value if isinstance(value, str) else None
 
 
 def _route(method: str) -> str:

@@ -175,3 +175,26 @@ async def test_gate_grpc_metadata_and_refusal_are_those_of_rest(
                 metadata=(("diptych-deadline-ms", "150"),),
             )
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_gate_client_above_its_share_is_refused_and_another_is_not(
+    start_gateway: StartGateway, triton: FakeTriton
+) -> None:
+    async with start_gateway(max_concurrency=4) as gateway:
+
+        async def ask(key: str, text: str) -> int:
+            response = await gateway.http.post(
+                "/v1/classify", json={"text": text}, headers={"X-Api-Key": key}
+            )
+            return response.status_code
+
+        modest = [asyncio.create_task(ask("modest", "wait"))]
+        await eventually(lambda: triton.running == 1)
+        greedy = [asyncio.create_task(ask("greedy", "wait")) for _ in range(10)]
+        await eventually(lambda: sum(task.done() for task in greedy) >= 7)
+        assert await ask("greedy", "a") == 429
+        assert await ask("modest", "a") == 200
+        metrics = (await gateway.http.get("/metrics")).text
+        triton.release.set()
+        await asyncio.gather(*modest, *greedy)
+    assert 'code="client_share"' in metrics
