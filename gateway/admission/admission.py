@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _BATCH_RATIO: Final = 0.5
+_MARGIN: Final = 1.25  # what is ahead may take a quarter longer than it did of late
 _MIN_RETRY_S: Final = 0.05
 _MAX_RETRY_S: Final = 30.0
 
@@ -140,13 +141,17 @@ class Admission:
 
     def _reason_against(self, arrival: Arrival, finish_s: float, now_s: float) -> Reason | None:
         limit = self._limit.limit
-        if self._count >= limit:
+        # A margin that only modest clients may use: others would leave them nothing at its edge.
+        is_modest = self._shares.is_modest(arrival.client)
+        if self._count >= (_MARGIN * limit if is_modest else limit):
             return Reason.CONCURRENCY
         if arrival.priority is Priority.BATCH and self._count >= max(1, int(_BATCH_RATIO * limit)):
             return Reason.PRIORITY
         if not self._shares.has_room(arrival.client):
             return Reason.SHARE
-        if finish_s > arrival.deadline.left_s(now_s):
+        # Alone, a request has no queue before it whose time could be misjudged.
+        margin = 1.0 if is_modest or self._count == 0 else _MARGIN
+        if margin * finish_s > arrival.deadline.left_s(now_s):
             return Reason.DEADLINE
         return None
 

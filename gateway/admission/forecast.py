@@ -14,7 +14,6 @@ from typing import Final
 
 _SMOOTHING: Final = 0.1  # of service times; ten answers make a new one
 _FORGET_S: Final = 10.0
-_CAUTION: Final = 1.25  # what is ahead may take a quarter longer than it did of late
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ class Forecast:
         """
         if self._entered == 0:
             return work_s if now_s - self._learnt_s < _FORGET_S else 0.0
-        return _CAUTION * self._drain_s(self._ahead_s + work_s, now_s)
+        return self._drain_s(self._ahead_s + work_s, now_s)
 
     def backlog_s(self, now_s: float) -> float:
         """Predicts the time until all that is in flight is done, in seconds."""

@@ -60,6 +60,11 @@ class ClientShares:
         client = self._clients[name]
         return client.in_flight < max(1.0, client.share)
 
+    def is_modest(self, name: str) -> bool:
+        """Whether a client, one of several, would still hold at most half of its share."""
+        client = self._clients[name]
+        return len(self._clients) > 1 and client.in_flight < max(1.0, client.share / 2)
+
     def move(self, name: str, change: int) -> None:
         """Counts places that a client takes or gives back."""
         if (client := self._clients.get(name)) is not None:

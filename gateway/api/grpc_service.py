@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 import grpc
 
@@ -49,8 +50,10 @@ class _Caller:
 
     @classmethod
     def of(cls, context: grpc.aio.ServicerContext) -> _Caller:
-        # "ipv4:10.0.0.1:4711": the port differs from connection to connection.
-        return cls(dict(context.invocation_metadata() or ()), context.peer().rpartition(":")[0])
+        # "ipv4:10.0.0.1:4711" or "ipv6:%5B::1%5D:4711": the address as REST has it, for a client
+        # is the same over both, and its port differs from connection to connection.
+        address = unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")
+        return cls(dict(context.invocation_metadata() or ()), address)
 
     def said(self, key: str) -> str | None:
         value = self.metadata.get(key)
