@@ -8,10 +8,9 @@ deadline (`forecast`). REST asks before the body is read; gRPC before the call i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
+from gateway.admission.arrival import Arrival, Priority, Reason
 from gateway.admission.deadline import Deadline
 from gateway.admission.forecast import Forecast, WorkKind
 from gateway.admission.limit import GradientLimit
@@ -26,37 +25,6 @@ _BATCH_RATIO: Final = 0.5
 _MARGIN: Final = 1.25  # what is ahead may take a quarter longer than it did of late
 _MIN_RETRY_S: Final = 0.05
 _MAX_RETRY_S: Final = 30.0
-
-
-class Priority(StrEnum):
-    """How urgent a request is."""
-
-    INTERACTIVE = "interactive"
-    BATCH = "batch"
-
-
-class Reason(StrEnum):
-    """Why a request was refused."""
-
-    CONCURRENCY = "concurrency_limit"
-    DEADLINE = "deadline_unreachable"
-    PRIORITY = "batch_deferred"
-    SHARE = "client_share"
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What is known of a request before its body is read.
-
-    Attributes:
-        deadline: when it must be answered.
-        priority: how urgent it is.
-        client: who sends it; places are shared among clients.
-    """
-
-    deadline: Deadline
-    priority: Priority = Priority.INTERACTIVE
-    client: str = ""
 
 
 class AdmissionObserver(Protocol):

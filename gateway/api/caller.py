@@ -9,7 +9,7 @@ import hashlib
 import math
 from typing import Final
 
-from gateway.admission.admission import Priority
+from gateway.admission.arrival import Priority
 from gateway.errors import MalformedRequestError
 
 API_KEY: Final = "x-api-key"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway.admission.admission import Arrival
+from gateway.admission.arrival import Arrival
 from gateway.api.caller import (
     API_KEY,
     DEADLINE_KEY,

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import grpc
 
-from gateway.admission.admission import Arrival
+from gateway.admission.arrival import Arrival
 from gateway.admission.forecast import WorkKind
 from gateway.api.caller import (
     API_KEY,

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gateway.admission.admission import Admission, Arrival, Ticket
+from gateway.admission.admission import Admission, Ticket
+from gateway.admission.arrival import Arrival
 from gateway.admission.deadline import Deadline
 from gateway.admission.forecast import WorkKind
 from gateway.errors import AdmissionRefusedError, DeadlineExceededError

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.admission.admission import Admission, Arrival, Priority
+from gateway.admission.admission import Admission
+from gateway.admission.arrival import Arrival, Priority
 from gateway.admission.deadline import Deadline
 from gateway.admission.forecast import WorkKind
 from gateway.errors import AdmissionRefusedError
