@@ -31,7 +31,7 @@ LOCAL = $(if $(wildcard $(INSTALLED)),$(BIN)/python -m deploy.local $(1),\
 
 .PHONY: help
 help: ## list all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 	@echo "Variables: RECIPE=$(RECIPE) (a name in exporters/recipes or a file), VENV=$(VENV), PYTHON"
 
 # --- serve -------------------------------------------------------------------------------------
@@ -91,6 +91,14 @@ fmt: venv ## format, and fix what the linter can fix
 .PHONY: bench
 bench: export ## measure the demo against its targets; figures go to .bench/
 	@$(BIN)/python -m loadtest.bench
+
+.PHONY: bench-overload
+bench-overload: export ## send 2, 4 and 10 times what the demo sustains; figures go to .bench/
+	@$(BIN)/python -m loadtest.overload
+
+.PHONY: bench-fairness
+bench-fairness: export ## one client sends ten times its share: what another gets; into .bench/
+	@$(BIN)/python -m loadtest.fairness
 
 # --- the environment ---------------------------------------------------------------------------
 

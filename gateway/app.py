@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 
-from gateway.admission.in_flight import InFlightLimit
+from gateway.admission.admission import Admission
 from gateway.api.edge import Edge
 from gateway.api.envelope import EnvelopeLimits
+from gateway.api.gate import Gate
 from gateway.api.grpc_server import GrpcServer
 from gateway.api.grpc_service import ClassifierService
 from gateway.api.openapi import DocumentedApi
@@ -41,7 +43,7 @@ class Collaborators:
     poller: CatalogPoller
     readiness: Readiness
     classifier: Classifier
-    in_flight: InFlightLimit
+    admission: Admission
     limits: EnvelopeLimits
 
 
@@ -59,9 +61,13 @@ def make_collaborators(settings: Settings, backend: InferenceBackend) -> Collabo
             lambda: poller.catalog,
             metrics,
             default_variant=settings.default_variant,
-            request_timeout_s=settings.request_timeout_s,
         ),
-        in_flight=InFlightLimit(settings.max_concurrency, metrics.set_in_flight),
+        admission=Admission(
+            budget_s=settings.request_budget_ms / 1000,
+            max_concurrency=settings.max_concurrency,
+            clock=time.perf_counter,
+            observer=metrics,
+        ),
         limits=EnvelopeLimits(
             max_image_bytes=settings.max_image_bytes,
             max_text_chars=settings.max_text_chars,
@@ -83,14 +89,14 @@ def create_app(parts: Collaborators) -> FastAPI:
         redirect_slashes=False,
         exception_handlers={HTTPException: _pass_to_edge},
     )
+    # Added last is outermost: the edge sees what the gate refuses.
+    app.add_middleware(Gate, admission=parts.admission)
     app.add_middleware(Edge, metrics=parts.metrics, is_draining=lambda: parts.readiness.is_draining)
     app.include_router(
         ClassificationApi(
             parts.classifier,
             parts.limits,
-            parts.in_flight,
             parts.metrics,
-            receive_timeout_s=parts.settings.request_timeout_s,
         ).routes()
     )
     app.include_router(
@@ -106,7 +112,7 @@ def create_grpc_server(parts: Collaborators) -> GrpcServer:
     service = ClassifierService(
         parts.classifier,
         parts.limits,
-        parts.in_flight,
+        parts.admission,
         parts.readiness,
         parts.metrics,
         max_stream_concurrency=parts.settings.max_stream_concurrency,

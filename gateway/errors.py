@@ -8,7 +8,8 @@ GatewayError
 │   ├── InvalidInputError                well formed, but the image or text cannot be classified
 │   └── UnknownVariantError              no variant of that name
 ├── UnavailableError                 nobody's fault; trying again later can succeed
-│   ├── OverloadedError                  more work than can be taken on now
+│   ├── AdmissionRefusedError            refused at arrival: could not be answered in time
+│   ├── OverloadedError                  Triton has more work than it takes on
 │   ├── BackendUnavailableError          Triton cannot be reached
 │   ├── VariantUnavailableError          the variant exists but is not served at the moment
 │   └── DrainingError                    this process is shutting down
@@ -98,8 +99,27 @@ class UnavailableError(GatewayError):
         super().__init__(detail)
 
 
+class AdmissionRefusedError(UnavailableError):
+    """Refused at arrival, before any work: the answer could not have come in time.
+
+    Attributes:
+        retry_after_ms: when another try is worth it, in milliseconds; `retry_after_s` is the same
+            in whole seconds, at least one.
+    """
+
+    detail = (
+        "The service is busy: the answer could not come within the time allowed. Nothing was done; "
+        "send the request again after retry_after_ms."
+    )
+
+    def __init__(self, code: str, *, retry_after_ms: int) -> None:
+        self.code = code
+        self.retry_after_ms = retry_after_ms
+        super().__init__(retry_after_s=max(1, -(-retry_after_ms // 1000)))
+
+
 class OverloadedError(UnavailableError):
-    """More work is in flight or queued than the service takes on."""
+    """Triton's own queue is full, or the item waited too long in it."""
 
     code = "overloaded"
     detail = "The service has as much work as it can take on; try again later."

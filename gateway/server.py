@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from gateway.api.http_protocol import TimedHttpProtocol
 from gateway.app import Collaborators, create_app, create_grpc_server, make_collaborators
 from gateway.errors import BindError
 from gateway.telemetry.logs import log_event
@@ -139,7 +140,7 @@ async def _drain(
     serving: asyncio.Task[None],
     grpc_server: GrpcServer,
 ) -> None:
-    log_event(_LOG, logging.INFO, "draining", in_flight=parts.in_flight.count)
+    log_event(_LOG, logging.INFO, "draining", in_flight=parts.admission.count)
     parts.readiness.begin_drain()
     await grpc_server.end_health()
     await asyncio.sleep(parts.settings.drain_delay_s)
@@ -151,7 +152,7 @@ def _http_server(app: FastAPI, settings: Settings) -> _HttpServer:
     return _HttpServer(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=TimedHttpProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

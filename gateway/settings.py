@@ -55,15 +55,20 @@ class Settings(BaseSettings):
         description="Largest body of one `/v1/classify:batch` request, in bytes.",
     )
     max_concurrency: int = Field(
-        256,
+        4096,
         ge=1,
-        description="Most requests in flight, REST and gRPC together; more are refused at once.",
+        description="Bound of the adaptive limit of classifications in flight, REST and gRPC "
+        "together.",
     )
     max_stream_concurrency: int = Field(
         16, ge=1, description="Most messages of one gRPC stream in flight; further ones wait."
     )
-    request_timeout_s: float = Field(
-        10.0, gt=0, le=600, description="Longest time from arrival to answer, in seconds."
+    request_budget_ms: float = Field(
+        500.0,
+        gt=0,
+        le=600_000,
+        description="Longest time from the first byte of a request to its answer, in milliseconds; "
+        "callers may ask for less with `Diptych-Deadline-Ms`.",
     )
     catalog_refresh_s: float = Field(
         2.0, gt=0, le=300, description="Time between two looks at Triton's repository, in seconds."

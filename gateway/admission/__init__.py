@@ -1,1 +1,1 @@
-"""What is let in: so far a fixed limit of requests in flight."""
+"""What is let in: as much as the backend can finish within its deadlines, and nothing above."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
+from gateway.api.http_protocol import ARRIVED_KEY
 from gateway.api.observation import Observation, request_id_from
 from gateway.api.problems import MEDIA_TYPE, Problem, routing_problem
 from gateway.errors import ClientDisconnectedError
@@ -30,7 +31,12 @@ _CLIENT_CLOSED: Final = "499"
 
 def observation_of(request: Request) -> Observation:
     """Returns what is noted of a request; there for every request that passed the edge."""
-    observation: Observation = request.scope[_SCOPE_KEY]
+    return observation_in(request.scope)
+
+
+def observation_in(scope: Scope) -> Observation:
+    """Returns what is noted of the request of an ASGI scope."""
+    observation: Observation = scope[_SCOPE_KEY]
     return observation
 
 
@@ -54,8 +60,10 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = request_id_from(Headers(scope=scope).get("x-request-id"))
+        sent = Headers(scope=scope)
+        request_id = request_id_from(sent.get("x-request-id"))
         observation = Observation(request_id, scope["method"], _UNMATCHED)
+        observation.arrived_s = scope.get(ARRIVED_KEY, observation.arrived_s)
         scope[_SCOPE_KEY] = observation
         status: int | None = None
 
@@ -76,7 +84,10 @@ class Edge:
         except Exception as error:  # noqa: BLE001 - the process's edge: nothing may pass
             problem = self._note(observation, error)
             if status is None:
-                await _send_problem(problem, error, send_noted)
+                # RFC 9110, 10.1.1: whether the body still comes after this answer is the client's
+                # choice, so the connection cannot be used again.
+                is_last = "expect" in sent
+                await _send_problem(problem, error, send_noted, is_last=is_last)
         finally:
             if (route := scope.get("route")) is not None:
                 observation.route = route.path
@@ -90,7 +101,7 @@ class Edge:
         return problem
 
 
-async def _send_problem(problem: Problem, error: Exception, send: Send) -> None:
+async def _send_problem(problem: Problem, error: Exception, send: Send, *, is_last: bool) -> None:
     body = json.dumps(problem.to_json()).encode()
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
@@ -98,6 +109,8 @@ async def _send_problem(problem: Problem, error: Exception, send: Send) -> None:
     ]
     if problem.retry_after_s is not None:
         headers.append((b"retry-after", str(problem.retry_after_s).encode()))
+    if is_last:
+        headers.append((b"connection", b"close"))
     if isinstance(error, HTTPException) and error.headers:  # Allow, of a 405
         headers += [(k.lower().encode(), v.encode()) for k, v in error.headers.items()]
     await send({"type": "http.response.start", "status": problem.kind.status, "headers": headers})

@@ -6,9 +6,13 @@ What an image is, the ensemble decides; here it is bytes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.classification.values import ClassifyRequest
 from gateway.errors import InvalidInputError, MalformedRequestError, PayloadTooLargeError
+
+if TYPE_CHECKING:
+    from gateway.admission.deadline import Deadline
 
 DEFAULT_TOP_K = 5
 
@@ -37,8 +41,7 @@ class RequestOrigin:
     """Where a request comes from in time and in the logs; see `ClassifyRequest`."""
 
     request_id: str
-    arrived_s: float
-    timeout_s: float | None = None
+    deadline: Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,7 @@ def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> Cla
         top_k=top_k,
         variant=item.variant,
         request_id=origin.request_id,
-        arrived_s=origin.arrived_s,
-        timeout_s=origin.timeout_s,
+        deadline=origin.deadline,
     )
 
 

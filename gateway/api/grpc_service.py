@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
 
 import grpc
 
+from gateway.admission.arrival import Arrival
+from gateway.admission.forecast import WorkKind
+from gateway.api.caller import (
+    API_KEY,
+    DEADLINE_KEY,
+    PRIORITY_KEY,
+    client_name,
+    deadline_budget_s,
+    priority,
+)
 from gateway.api.envelope import EnvelopeLimits, RequestOrigin, to_request
 from gateway.api.grpc_messages import to_item, to_problem_message, to_response
 from gateway.api.observation import Observation, request_id_from
@@ -16,9 +28,9 @@ from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
 from gateway.errors import DrainingError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
-    from gateway.admission.in_flight import InFlightLimit
+    from gateway.admission.admission import Admission
     from gateway.classification.classifier import Classifier
     from gateway.readiness import Readiness
     from gateway.telemetry.metrics import Metrics
@@ -29,13 +41,32 @@ _METHOD: Final = "GRPC"
 _SERVICE: Final = classify_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
 
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who calls, and what the call's metadata say."""
+
+    metadata: Mapping[str, str | bytes]
+    peer: str
+
+    @classmethod
+    def of(cls, context: grpc.aio.ServicerContext) -> _Caller:
+        # "ipv4:10.0.0.1:4711" or "ipv6:%5B::1%5D:4711": the address as REST has it, for a client
+        # is the same over both, and its port differs from connection to connection.
+        address = unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")
+        return cls(dict(context.invocation_metadata() or ()), address)
+
+    def said(self, key: str) -> str | None:
+        value = self.metadata.get(key)
+        return value if isinstance(value, str) else None
+
+
 class ClassifierService(classify_pb2_grpc.ClassifierServicer):
     """Translates between the messages and the use case.
 
     Args:
         classifier: the use case.
         limits: of the envelope.
-        in_flight: refuses what is too much; each message of a stream counts.
+        admission: refuses what cannot be answered in time; each message of a stream is one.
         readiness: says when streams are to end.
         metrics: where requests and faults are counted.
         max_stream_concurrency: messages of one stream in flight; further ones wait unread.
@@ -45,7 +76,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         self,
         classifier: Classifier,
         limits: EnvelopeLimits,
-        in_flight: InFlightLimit,
+        admission: Admission,
         readiness: Readiness,
         metrics: Metrics,
         *,
@@ -53,7 +84,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
     ) -> None:
         self._classifier = classifier
         self._limits = limits
-        self._in_flight = in_flight
+        self._admission = admission
         self._readiness = readiness
         self._metrics = metrics
         self._max_stream_concurrency = max_stream_concurrency
@@ -65,8 +96,8 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         observation = _observe(context, "Classify")
         status = grpc.StatusCode.CANCELLED
         try:
-            with self._in_flight:
-                response = await self._answer(request, observation, context.time_remaining())
+            caller = _Caller.of(context)
+            response = await self._answer(request, observation, caller, context.time_remaining())
             status = grpc.StatusCode.OK
         except Exception as error:
             problem = observation.note_error(error, self._metrics)
@@ -89,11 +120,12 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         the stream with UNAVAILABLE.
         """
         request_id = _request_id(context)
+        caller = _Caller.of(context)
         slots = asyncio.Semaphore(self._max_stream_concurrency)
         answers: asyncio.Queue[classify_pb2.ClassifyStreamResponse | None] = asyncio.Queue()
 
         async def answer(message: classify_pb2.ClassifyStreamRequest) -> None:
-            answers.put_nowait(await self._stream_answer(message, request_id))
+            answers.put_nowait(await self._stream_answer(message, caller, request_id))
 
         async def read(group: asyncio.TaskGroup) -> None:
             await slots.acquire()  # before reading, so that all that was read is being answered
@@ -125,13 +157,15 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             await _abort(context, to_problem(DrainingError(), request_id), request_id)
 
     async def _stream_answer(
-        self, message: classify_pb2.ClassifyStreamRequest, request_id: str
+        self,
+        message: classify_pb2.ClassifyStreamRequest,
+        caller: _Caller,
+        request_id: str,
     ) -> classify_pb2.ClassifyStreamResponse:
         observation = Observation(request_id, _METHOD, _route("ClassifyStream"))
         status = grpc.StatusCode.CANCELLED
         try:
-            with self._in_flight:
-                result = await self._answer(message.request, observation, None)
+            result = await self._answer(message.request, observation, caller, None)
             status = grpc.StatusCode.OK
             return classify_pb2.ClassifyStreamResponse(client_id=message.client_id, result=result)
         except Exception as error:  # noqa: BLE001 - a message that fails must not end the stream
@@ -147,14 +181,26 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         self,
         message: classify_pb2.ClassifyRequest,
         observation: Observation,
-        timeout_s: float | None,
+        caller: _Caller,
+        time_remaining_s: float | None,
     ) -> classify_pb2.ClassifyResponse:
-        origin = RequestOrigin(observation.request_id, observation.arrived_s, timeout_s)
+        deadline = self._admission.deadline(observation.arrived_s).lowered_to(time_remaining_s)
+        arrival = Arrival(
+            deadline.lowered_to(deadline_budget_s(caller.said(DEADLINE_KEY))),
+            priority(caller.said(PRIORITY_KEY)),
+            client_name(caller.said(API_KEY), caller.peer),
+        )
+        origin = RequestOrigin(observation.request_id, arrival.deadline)
         request = to_request(to_item(message), origin, self._limits)
         observation.note_item(None, request.modalities)
         variant = self._classifier.assign(request.variant)
         observation.note_item(variant.name, None)
-        return to_response(await self._classifier.classify(request, variant))
+        kind = WorkKind(variant.name, request.modalities)
+        with self._admission.admit(arrival, kind) as ticket:
+            ticket.start([kind])
+            answer = await self._classifier.classify(request, variant)
+            ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
+        return to_response(answer)
 
 
 def _route(method: str) -> str:

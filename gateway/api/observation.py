@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.api.problems import Problem, to_problem
-from gateway.errors import BackendError, GatewayError, RequestError
+from gateway.errors import AdmissionRefusedError, BackendError, GatewayError, RequestError
 from gateway.telemetry.logs import log_event
 from gateway.telemetry.metrics import NONE, Metrics
 
@@ -40,7 +40,9 @@ class Observation:
         modalities: modality set of the request.
         error_code: code of the error that was answered, or None.
         error: an exception that operators must see, or None.
-        arrived_s: reading of `time.perf_counter`.
+        is_refused: whether admission refused it; under overload these are most, and the log would
+            cost more than the refusal: they are counted, and logged at DEBUG.
+        arrived_s: when the request began to arrive, by `time.perf_counter`.
     """
 
     request_id: str
@@ -50,6 +52,7 @@ class Observation:
     modalities: str = NONE
     error_code: str | None = None
     error: BaseException | None = None
+    is_refused: bool = False
     arrived_s: float = field(default_factory=time.perf_counter)
 
     def note_item(self, variant: str | None, modalities: str | None) -> None:
@@ -63,6 +66,7 @@ class Observation:
         """Notes what went wrong, and translates it for the caller."""
         problem = to_problem(error, self.request_id)
         self.error_code = problem.code
+        self.is_refused = isinstance(error, AdmissionRefusedError)
         if isinstance(error, RequestError):
             metrics.count_input_fault(error.code)
         if isinstance(error, BackendError) or not isinstance(error, GatewayError):
@@ -78,9 +82,13 @@ class Observation:
         """
         spent_s = time.perf_counter() - self.arrived_s
         metrics.observe_request(self.route, self.variant, self.modalities, code, spent_s)
-        level = logging.DEBUG if self.route in _QUIET_ROUTES else logging.INFO
+        level = logging.INFO
+        if self.is_refused or self.route in _QUIET_ROUTES:
+            level = logging.DEBUG
         if self.error is not None:
             level = logging.ERROR
+        if not _LOG.isEnabledFor(level):
+            return
         log_event(
             _LOG,
             level,

@@ -56,6 +56,9 @@ KINDS: Final[dict[type[errors.GatewayError], ProblemKind]] = {
     errors.InvalidInputError: ProblemKind(
         422, "invalid-input", "Invalid input", _CODE.INVALID_ARGUMENT
     ),
+    errors.AdmissionRefusedError: ProblemKind(
+        429, "admission-refused", "Refused at arrival", _CODE.RESOURCE_EXHAUSTED
+    ),
     errors.ClientDisconnectedError: ProblemKind(
         499, "client-disconnected", "Client disconnected", _CODE.CANCELLED
     ),
@@ -92,6 +95,7 @@ class Problem:
         limit: the limit that was exceeded.
         actual: the value that exceeded it.
         retry_after_s: when another try is worth it.
+        retry_after_ms: the same, precisely, where it was computed.
     """
 
     kind: ProblemKind
@@ -102,6 +106,7 @@ class Problem:
     limit: int | None = None
     actual: int | None = None
     retry_after_s: int | None = None
+    retry_after_ms: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Returns the members of the problem object."""
@@ -116,6 +121,7 @@ class Problem:
             "limit": self.limit,
             "actual": self.actual,
             "retry_after_s": self.retry_after_s,
+            "retry_after_ms": self.retry_after_ms,
         }
         return {name: value for name, value in members.items() if value is not None}
 
@@ -131,8 +137,14 @@ def to_problem(error: Exception, request_id: str) -> Problem:
         return Problem(
             kind, error.code, error.detail, instance, error.field, error.limit, error.actual
         )
-    retry_after_s = error.retry_after_s if isinstance(error, errors.UnavailableError) else None
-    return Problem(kind, error.code, error.detail, instance, retry_after_s=retry_after_s)
+    return Problem(
+        kind,
+        error.code,
+        error.detail,
+        instance,
+        retry_after_s=getattr(error, "retry_after_s", None),
+        retry_after_ms=getattr(error, "retry_after_ms", None),
+    )
 
 
 def routing_problem(status: int, detail: str, request_id: str) -> Problem:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import Response
 
+from gateway.admission.forecast import WorkKind
 from gateway.api import json_body, multipart
 from gateway.api.answers import classification_answer
 from gateway.api.body import CancelOnDisconnect, read_body, read_chunks
 from gateway.api.edge import observation_of
 from gateway.api.envelope import EnvelopeLimits, Item, RequestOrigin, to_request
+from gateway.api.gate import BATCH_PATH, CLASSIFY_PATH, ticket_of
 from gateway.api.openapi import BATCH_REQUEST, CLASSIFY_REQUEST, answers
 from gateway.api.schemas import BatchAnswer, ClassifyAnswer
 from gateway.errors import (
@@ -28,13 +32,28 @@ from gateway.errors import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from gateway.admission.in_flight import InFlightLimit
+    from gateway.admission.admission import Ticket
+    from gateway.admission.deadline import Deadline
     from gateway.api.observation import Observation
+    from gateway.catalog import Variant
     from gateway.classification.classifier import Classifier
+    from gateway.classification.values import ClassifyRequest
     from gateway.telemetry.metrics import Metrics
 
 _JSON: Final = "application/json"
 _MULTIPART: Final = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An item that is known to be good, and who answers it."""
+
+    request: ClassifyRequest
+    variant: Variant
+
+    @property
+    def kind(self) -> WorkKind:
+        return WorkKind(self.variant.name, self.request.modalities)
 
 
 class ClassificationApi:
@@ -43,25 +62,18 @@ class ClassificationApi:
     Args:
         classifier: the use case.
         limits: of the envelope.
-        in_flight: refuses before a body is read.
         metrics: where faults of single items of a batch are counted.
-        receive_timeout_s: longest time that a body may take to arrive.
     """
 
     def __init__(
         self,
         classifier: Classifier,
         limits: EnvelopeLimits,
-        in_flight: InFlightLimit,
         metrics: Metrics,
-        *,
-        receive_timeout_s: float,
     ) -> None:
         self._classifier = classifier
         self._limits = limits
-        self._in_flight = in_flight
         self._metrics = metrics
-        self._receive_timeout_s = receive_timeout_s
         self._max_json_bytes = json_body.max_json_bytes(limits)
         self._max_multipart_bytes = (
             limits.max_image_bytes + limits.max_text_bytes + multipart.ENVELOPE_BYTES
@@ -71,7 +83,7 @@ class ClassificationApi:
         """Returns the routes, documented by hand: the bodies are read from the socket."""
         router = APIRouter(tags=["classification"])
         router.add_api_route(
-            "/v1/classify",
+            CLASSIFY_PATH,
             self.classify,
             methods=["POST"],
             summary="Classify an image, a text, or both",
@@ -80,7 +92,7 @@ class ClassificationApi:
             openapi_extra=CLASSIFY_REQUEST,
         )
         router.add_api_route(
-            "/v1/classify:batch",
+            BATCH_PATH,
             self.classify_batch,
             methods=["POST"],
             summary="Classify several items, each with its own answer or problem",
@@ -92,34 +104,28 @@ class ClassificationApi:
 
     async def classify(self, request: Request) -> Response:
         """An image file, a text, or both; as a form or as JSON."""
-        observation = observation_of(request)
-        with self._in_flight:
-            async with self._receive_timeout():
-                item = await self._read_item(request)
-            async with CancelOnDisconnect(request):
-                answer = await self._answer(item, observation)
+        observation, ticket = observation_of(request), ticket_of(request)
+        async with _receive_timeout(ticket.deadline):
+            item = await self._read_item(request)
+        job = self._prepare(item, observation, ticket)
+        ticket.start([job.kind])
+        async with CancelOnDisconnect(request):
+            answer = await self._answer(job, ticket)
         return _json_response(answer)
 
     async def classify_batch(self, request: Request) -> Response:
         """The items run side by side. A bad item fails alone; the answer keeps their order."""
-        observation = observation_of(request)
-        with self._in_flight:
-            _require_media_type(request, _JSON)
-            async with self._receive_timeout():
-                body = await read_body(request, self._limits.max_batch_body_bytes)
-            items = await json_body.read_items(body, self._limits)
-            async with CancelOnDisconnect(request), asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._batch_entry(item, observation)) for item in items]
+        observation, ticket = observation_of(request), ticket_of(request)
+        _require_media_type(request, _JSON)
+        async with _receive_timeout(ticket.deadline):
+            body = await read_body(request, self._limits.max_batch_body_bytes)
+        items = await json_body.read_items(body, self._limits)
+        jobs = [self._try_prepare(item, observation, ticket) for item in items]
+        if kinds := [job.kind for job in jobs if isinstance(job, _Job)]:
+            ticket.start(kinds)
+        async with CancelOnDisconnect(request), asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._batch_entry(job, observation, ticket)) for job in jobs]
         return _json_response({"items": [task.result() for task in tasks]})
-
-    @asynccontextmanager
-    async def _receive_timeout(self) -> AsyncIterator[None]:
-        # A client that sends a byte now and then must not hold a place in flight for ever.
-        try:
-            async with asyncio.timeout(self._receive_timeout_s):
-                yield
-        except TimeoutError as error:
-            raise DeadlineExceededError from error
 
     async def _read_item(self, request: Request) -> Item:
         content_type = request.headers.get("content-type", "")
@@ -129,23 +135,50 @@ class ClassificationApi:
             return await multipart.read_multipart(content_type, chunks, self._limits)
         return await json_body.read_item(await read_body(request, self._max_json_bytes))
 
-    async def _answer(self, item: Item, observation: Observation) -> dict[str, Any]:
-        origin = RequestOrigin(observation.request_id, observation.arrived_s)
+    def _prepare(self, item: Item, observation: Observation, ticket: Ticket) -> _Job:
+        origin = RequestOrigin(observation.request_id, ticket.deadline)
         request = to_request(item, origin, self._limits)
         observation.note_item(None, request.modalities)
         variant = self._classifier.assign(request.variant)
         observation.note_item(variant.name, None)
-        return classification_answer(await self._classifier.classify(request, variant))
+        return _Job(request, variant)
 
-    async def _batch_entry(
-        self, item: Item | RequestError, observation: Observation
-    ) -> dict[str, Any]:
+    def _try_prepare(
+        self, item: Item | RequestError, observation: Observation, ticket: Ticket
+    ) -> _Job | GatewayError:
         try:
             if isinstance(item, RequestError):
-                raise item
-            return {"result": await self._answer(item, observation)}
+                return item
+            return self._prepare(item, observation, ticket)
         except GatewayError as error:
+            return error
+
+    async def _answer(self, job: _Job, ticket: Ticket) -> dict[str, Any]:
+        answer = await self._classifier.classify(job.request, job.variant)
+        ticket.learn(job.kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
+        return classification_answer(answer)
+
+    async def _batch_entry(
+        self, job: _Job | GatewayError, observation: Observation, ticket: Ticket
+    ) -> dict[str, Any]:
+        try:
+            if isinstance(job, GatewayError):
+                raise job
+            return {"result": await self._answer(job, ticket)}
+        except GatewayError as error:
+            if isinstance(error, DeadlineExceededError):
+                ticket.miss()
             return {"problem": observation.note_error(error, self._metrics).to_json()}
+
+
+@asynccontextmanager
+async def _receive_timeout(deadline: Deadline) -> AsyncIterator[None]:
+    # A client that sends a byte now and then must not hold a place in flight.
+    try:
+        async with asyncio.timeout(max(0.0, deadline.left_s(time.perf_counter()))):
+            yield
+    except TimeoutError as error:
+        raise DeadlineExceededError from error
 
 
 def _require_media_type(request: Request, *accepted: str) -> str:

@@ -93,6 +93,7 @@ class ProblemBody(BaseModel):
     limit: int | None = None
     actual: int | None = None
     retry_after_s: int | None = None
+    retry_after_ms: int | None = None
 
 
 class BatchResult(_Closed):

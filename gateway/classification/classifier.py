@@ -42,7 +42,6 @@ class Classifier:
         catalog: returns what is served now.
         metrics: outcomes, stages and batch sizes go there.
         default_variant: answers requests that name none; None: the newest.
-        request_timeout_s: longest time from arrival to answer.
         new_id: makes prediction ids.
     """
 
@@ -53,14 +52,12 @@ class Classifier:
         metrics: Metrics,
         *,
         default_variant: str | None,
-        request_timeout_s: float,
         new_id: Callable[[], str] = new_prediction_id,
     ) -> None:
         self._backend = backend
         self._catalog = catalog
         self._metrics = metrics
         self._default_variant = default_variant
-        self._request_timeout_s = request_timeout_s
         self._new_id = new_id
 
     def assign(self, name: str | None) -> Variant:
@@ -110,7 +107,7 @@ class Classifier:
         outputs = await self._backend.infer(
             ensemble.model,
             inputs,
-            timeout_s=self._time_left_s(request, called_s),
+            timeout_s=_time_left_s(request, called_s),
             request_id=request.request_id,
         )
         answered_s = time.perf_counter()
@@ -124,14 +121,14 @@ class Classifier:
         text = read_trace(outputs, tensors.TEXT_TRACE) if modalities.has_text else ABSENT
         finished_s = time.perf_counter()
         timings = StageTimings(
-            receive_ms=(called_s - request.arrived_s) * _MS,
+            receive_ms=(called_s - request.deadline.arrived_s) * _MS,
             triton_ms=(answered_s - called_s) * _MS,
             decode_ms=image.preprocess_ms,
             image_encoder_ms=image.encode_ms,
             tokenise_ms=text.preprocess_ms,
             text_encoder_ms=text.encode_ms,
             respond_ms=(finished_s - answered_s) * _MS,
-            total_ms=(finished_s - request.arrived_s) * _MS,
+            total_ms=(finished_s - request.deadline.arrived_s) * _MS,
         )
         classification = Classification(
             prediction_id=self._new_id(),
@@ -145,15 +142,6 @@ class Classifier:
         )
         self._observe(classification)
         return classification
-
-    def _time_left_s(self, request: ClassifyRequest, now_s: float) -> float:
-        timeout_s = self._request_timeout_s
-        if request.timeout_s is not None:
-            timeout_s = min(timeout_s, request.timeout_s)
-        left_s = timeout_s - (now_s - request.arrived_s)
-        if left_s <= 0:
-            raise DeadlineExceededError
-        return left_s
 
     def _observe(self, answer: Classification) -> None:
         timings = answer.timings
@@ -172,3 +160,10 @@ class Classifier:
             self._metrics.observe_batch_size("image", answer.image_batch_size)
         if answer.text_batch_size is not None:
             self._metrics.observe_batch_size("text", answer.text_batch_size)
+
+
+def _time_left_s(request: ClassifyRequest, now_s: float) -> float:
+    left_s = request.deadline.left_s(now_s)
+    if left_s <= 0:
+        raise DeadlineExceededError
+    return left_s

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.contract.manifest import ModalitySet
+
+if TYPE_CHECKING:
+    from gateway.admission.deadline import Deadline
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,7 @@ class ClassifyRequest:
         top_k: how many of the best labels to return; at least 1.
         variant: name of the variant that is to answer, or None.
         request_id: for logs, here and in Triton.
-        arrived_s: reading of `time.perf_counter` when the request began to arrive.
-        timeout_s: time from arrival that the caller allows, or None for the service's own limit.
+        deadline: when it must be answered.
     """
 
     image: bytes | None
@@ -26,8 +29,7 @@ class ClassifyRequest:
     top_k: int
     variant: str | None
     request_id: str
-    arrived_s: float
-    timeout_s: float | None = None
+    deadline: Deadline
 
     @property
     def modalities(self) -> ModalitySet:
@@ -86,3 +88,15 @@ class Classification:
     timings: StageTimings
     image_batch_size: int | None
     text_batch_size: int | None
+
+    @property
+    def service_ms(self) -> float:
+        """What the model steps took for this item alone, without the waiting, in milliseconds.
+
+        An encoder's time is shared by its batch. Where no step reports its time, it is Triton's.
+        """
+        timings = self.timings
+        image_ms = (timings.image_encoder_ms or 0.0) / (self.image_batch_size or 1)
+        text_ms = (timings.text_encoder_ms or 0.0) / (self.text_batch_size or 1)
+        preprocess_ms = (timings.decode_ms or 0.0) + (timings.tokenise_ms or 0.0)
+        return image_ms + text_ms + preprocess_ms or timings.triton_ms

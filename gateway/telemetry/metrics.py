@@ -96,7 +96,18 @@ class Metrics:
         )
         self._in_flight = Gauge(
             "diptych_gateway_in_flight_requests",
-            "Classification requests being worked on.",
+            "Classifications let in and not yet answered; each item of a batch is one.",
+            registry=registry,
+        )
+        self._concurrency_limit = Gauge(
+            "diptych_gateway_concurrency_limit",
+            "Most classifications in flight that admission lets in at the moment.",
+            registry=registry,
+        )
+        self._refusals = Counter(
+            "diptych_gateway_refusals_total",
+            "Requests and messages refused at arrival, by the problem's code and the priority.",
+            ("code", "priority"),
             registry=registry,
         )
         self._triton_up = Gauge(
@@ -125,6 +136,7 @@ class Metrics:
         self._request_s_children: dict[str, Histogram] = {}
         self._classification_children: dict[tuple[str, str, str], Counter] = {}
         self._stage_children: dict[str, Histogram] = {}
+        self._refusal_children: dict[tuple[str, str], Counter] = {}
         self._batch_children: dict[str, Histogram] = {}
 
     def observe_request(
@@ -165,6 +177,17 @@ class Metrics:
     def set_in_flight(self, count: int) -> None:
         """Sets the number of requests in flight."""
         self._in_flight.set(count)
+
+    def set_concurrency_limit(self, limit: int) -> None:
+        """Sets how many classifications may be in flight."""
+        self._concurrency_limit.set(limit)
+
+    def count_refusal(self, reason: str, priority: str) -> None:
+        """Counts one request that was refused at arrival."""
+        key = (reason, priority)
+        if (counter := self._refusal_children.get(key)) is None:
+            counter = self._refusal_children[key] = self._refusals.labels(*key)
+        counter.inc()
 
     def set_triton_up(self, is_up: bool) -> None:
         """Says whether the last look at Triton succeeded."""

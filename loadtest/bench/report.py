@@ -56,7 +56,7 @@ def show(console: Console, figures: Figures, verdicts: Sequence[Verdict]) -> Non
 
 
 def write(path: Path, figures: Figures, verdicts: Sequence[Verdict]) -> None:
-    """Writes everything as JSON, in one step; a figure that is missing (NaN) becomes null.
+    """Writes everything as JSON.
 
     Args:
         path: the file; its folder is made when missing.
@@ -66,10 +66,24 @@ def write(path: Path, figures: Figures, verdicts: Sequence[Verdict]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    write_json(path, asdict(figures), verdicts)
+
+
+def write_json(path: Path, figures: dict[str, Any], verdicts: Sequence[Verdict]) -> None:
+    """Writes figures of any bench, in one step; a figure that is missing (NaN) becomes null.
+
+    Args:
+        path: the file; its folder is made when missing.
+        figures: of the run, JSON values.
+        verdicts: on the targets.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     content = {
         "schema_version": SCHEMA_VERSION,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "figures": asdict(figures),
+        "figures": figures,
         "targets": [{**asdict(verdict), "is_met": verdict.is_met} for verdict in verdicts],
     }
     text = json.dumps(_without_nan(content), indent=2, allow_nan=False) + "\n"

@@ -210,7 +210,7 @@ async def test_classify_triton_errors_are_translated_and_hidden(
 
 
 async def test_classify_past_its_time_is_504(start_gateway: StartGateway) -> None:
-    async with start_gateway(request_timeout_s=0.2) as gateway:
+    async with start_gateway(request_budget_ms=200) as gateway:
         response = await gateway.http.post("/v1/classify", json={"text": "wait"})
     assert_problem(response, 504, "deadline_exceeded")
 
@@ -222,8 +222,10 @@ async def test_classify_above_concurrency_is_refused_at_once(
         first = asyncio.create_task(gateway.http.post("/v1/classify", json={"text": "wait"}))
         await eventually(lambda: triton.running == 1)
         response = await gateway.http.post("/v1/classify", json={"text": "a"})
-        assert_problem(response, 503, "overloaded")
-        assert int(response.headers["retry-after"]) >= 1
+        problem = assert_problem(response, 429, "concurrency_limit")
+        assert problem["type"] == "urn:diptych:problem:admission-refused"
+        assert problem["retry_after_ms"] > 0
+        assert int(response.headers["retry-after"]) * 1000 >= problem["retry_after_ms"]
         triton.release.set()
         assert (await first).status_code == 200
 
@@ -362,7 +364,7 @@ async def test_openapi_documents_bodies_answers_and_problems(
     page = (await shared_gateway.http.get("/openapi.json")).json()
     classify = page["paths"]["/v1/classify"]["post"]
     assert set(classify["requestBody"]["content"]) == {"multipart/form-data", "application/json"}
-    assert {"200", "400", "404", "413", "415", "422", "500", "503", "504"} == set(
+    assert {"200", "400", "404", "413", "415", "422", "429", "500", "503", "504"} == set(
         classify["responses"]
     )
     assert {"/v1/classify:batch", "/v1/models", "/livez", "/readyz", "/metrics"} < set(
@@ -386,7 +388,7 @@ async def test_docs_page_shows_routes_and_needs_no_other_host(
 async def test_classify_body_that_never_ends_gives_its_place_back(
     start_gateway: StartGateway,
 ) -> None:
-    async with start_gateway(request_timeout_s=0.2, max_concurrency=1) as gateway:
+    async with start_gateway(request_budget_ms=200, max_concurrency=1) as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.ports.http)
         writer.write(
             b"POST /v1/classify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -1,0 +1,41 @@
+"""What admission knows of a request when it decides, and the reasons it may give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.admission.deadline import Deadline
+
+
+class Priority(StrEnum):
+    """How urgent a request is."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
+class Reason(StrEnum):
+    """Why a request was refused."""
+
+    CONCURRENCY = "concurrency_limit"
+    DEADLINE = "deadline_unreachable"
+    PRIORITY = "batch_deferred"
+    SHARE = "client_share"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is known of a request before its body is read.
+
+    Attributes:
+        deadline: when it must be answered.
+        priority: how urgent it is.
+        client: who sends it; places are shared among clients.
+    """
+
+    deadline: Deadline
+    priority: Priority = Priority.INTERACTIVE
+    client: str = ""

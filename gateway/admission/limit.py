@@ -1,0 +1,87 @@
+"""The adaptive bound on requests in flight: as many as are still answered well within the budget.
+
+The method is the gradient of Netflix' concurrency-limits (Gradient2Limit: `limit * clamp(wanted
+latency / measured latency)`, window by window, held while the limit is not reached). There the
+wanted latency is that of the unloaded service, which keeps queues short; here it is a share of the
+deadline, so by Little's law (latency = in flight / rate) the limit settles at `rate * wanted
+latency` for a model and a machine of any speed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+TARGET_RATIO: Final = 0.6
+"""Share of the budget at which the slowest tenth may be answered.
+
+The rest is for what a limit cannot foresee: bodies that still arrive, and the time in which a
+service that has become slower is still working on what was let in before.
+"""
+
+_INITIAL_LIMIT: Final = 16.0  # a first guess, gone after the first windows under load
+_QUANTILE: Final = 0.9
+_MIN_SAMPLES: Final = 10
+_FEW_SAMPLES: Final = 3  # of a service so slow that ten would take for ever
+_MAX_WINDOW_TARGETS: Final = 2.0
+_MIN_GRADIENT: Final = 0.5
+_MAX_GRADIENT: Final = 1.5
+_BOUND_RATIO: Final = 0.9
+
+
+class GradientLimit:
+    """Learns from the latencies of requests that were let in. Pure: time is handed in.
+
+    Args:
+        budget_s: the service's own deadline, in seconds.
+        max_limit: the limit never grows above it.
+    """
+
+    def __init__(self, budget_s: float, max_limit: int) -> None:
+        self._target_s = TARGET_RATIO * budget_s
+        self._max_limit = float(max_limit)
+        self._limit = min(_INITIAL_LIMIT, self._max_limit)
+        self._begun_s = 0.0
+        self._samples: list[float] = []
+        self._peak = 0
+
+    @property
+    def limit(self) -> int:
+        """Most requests in flight, at least 1."""
+        return max(1, int(self._limit))
+
+    def note_in_flight(self, in_flight: int) -> None:
+        """Hears how many are inside, a request that is refused for it included."""
+        self._peak = max(self._peak, in_flight)
+
+    def observe(self, latency_s: float, admitted_s: float, now_s: float) -> None:
+        """Hears of one request that has ended.
+
+        Args:
+            latency_s: how long the backend took; of one that missed its deadline, how long it had.
+            admitted_s: when it was let in. What was let in under an earlier limit says nothing of
+                this one.
+            now_s: now.
+        """
+        if admitted_s < self._begun_s:
+            return
+        self._samples.append(latency_s)
+        is_long = now_s - self._begun_s > _MAX_WINDOW_TARGETS * self._target_s
+        if len(self._samples) >= (_FEW_SAMPLES if is_long else _MIN_SAMPLES):
+            self._adapt()
+            self._begin_window(now_s)
+
+    def _adapt(self) -> None:
+        latency_s = sorted(self._samples)[int(_QUANTILE * (len(self._samples) - 1))]
+        gradient = self._target_s / max(latency_s, 1e-6)
+        if gradient < 1.0:
+            # From what was really inside: an unused limit would have to fall for many windows.
+            base = min(self._limit, max(1.0, self._peak))
+            self._limit = max(1.0, base * max(_MIN_GRADIENT, gradient))
+        elif self._peak >= _BOUND_RATIO * self._limit:
+            # The root, because a window holds few samples: up at half the speed of down.
+            self._limit = min(self._max_limit, self._limit * min(_MAX_GRADIENT, gradient**0.5))
+
+    def _begin_window(self, now_s: float) -> None:
+        self._begun_s = now_s
+        self._samples = []
+        self._peak = 0

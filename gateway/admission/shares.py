@@ -1,0 +1,98 @@
+"""Shares of the places among clients: whoever asks for little gets it, and the rest is split.
+
+Max-min fairness (Bertsekas and Gallager, Data Networks, 6.5.2): a client that wants less than an
+equal part gets what it wants, and what that leaves is split among the others. What a client wants
+is what it asks for, refused or not: the rate of its arrivals times the time that a request takes
+(Little's law). A lone client has all places.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+_MEMORY_S: Final = 1.0
+_FORGET_S: Final = 5.0
+_MAX_CLIENTS: Final = 1024
+_BURST: Final = 2.0  # times its mean wish is what a client's arrivals rarely exceed
+_REFRESH_S: Final = 0.1
+
+
+@dataclass(slots=True)
+class _Client:
+    in_flight: int = 0
+    rate_rps: float = 0.0  # arrivals, with exponential forgetting
+    seen_s: float = -math.inf
+    share: float = 1.0
+
+
+class ClientShares:
+    """Who holds how many places, and who may have more. Pure: time is handed in."""
+
+    def __init__(self) -> None:
+        self._clients: OrderedDict[str, _Client] = OrderedDict()  # least recently seen first
+        self._shared_s = -math.inf
+
+    def note_arrival(self, name: str, limit: int, latency_s: float, now_s: float) -> None:
+        """Hears that a client asks for a place.
+
+        Args:
+            name: the client.
+            limit: places there are.
+            latency_s: how long one is held at the moment.
+            now_s: now.
+        """
+        client = self._clients.get(name)
+        if client is None:
+            client = self._clients[name] = _Client(share=limit / (len(self._clients) + 1))
+        self._clients.move_to_end(name)
+        client.rate_rps = client.rate_rps * _decay(now_s - client.seen_s) + 1.0 / _MEMORY_S
+        client.seen_s = now_s
+        if now_s - self._shared_s >= _REFRESH_S:
+            self._forget(now_s)
+            self._share_out(limit, latency_s, now_s)
+            self._shared_s = now_s
+
+    def has_room(self, name: str) -> bool:
+        """Whether a client that has asked holds less than its share."""
+        client = self._clients[name]
+        return client.in_flight < max(1.0, client.share)
+
+    def is_modest(self, name: str) -> bool:
+        """Whether a client, one of several, would still hold at most half of its share."""
+        client = self._clients[name]
+        return len(self._clients) > 1 and client.in_flight < max(1.0, client.share / 2)
+
+    def move(self, name: str, change: int) -> None:
+        """Counts places that a client takes or gives back."""
+        if (client := self._clients.get(name)) is not None:
+            client.in_flight += change
+
+    def _forget(self, now_s: float) -> None:
+        for name, client in list(self._clients.items()):
+            is_old = now_s - client.seen_s > _FORGET_S or len(self._clients) > _MAX_CLIENTS
+            if not is_old:
+                break
+            if client.in_flight == 0:
+                del self._clients[name]
+
+    def _share_out(self, limit: int, latency_s: float, now_s: float) -> None:
+        wishes = sorted(
+            (
+                _BURST * each.rate_rps * _decay(now_s - each.seen_s) * latency_s + 1.0,
+                index,
+                each,
+            )
+            for index, each in enumerate(self._clients.values())
+        )
+        left = float(limit)
+        for position, (wish, _, client) in enumerate(wishes):
+            part = left / (len(wishes) - position)
+            client.share = part  # of the one who wants most: all that is left
+            left -= min(wish, part)
+
+
+def _decay(elapsed_s: float) -> float:
+    return math.exp(-elapsed_s / _MEMORY_S)

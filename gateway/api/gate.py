@@ -1,0 +1,83 @@
+"""Admission in front of the routes that classify: what cannot be done is refused by its head alone.
+
+Plain ASGI, inside the edge and before FastAPI. A refused request's body is never asked for: uvicorn
+reads what was already sent and drops it, so that the connection can be used again, and a client
+that waits for `100 Continue` never sends it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.admission.arrival import Arrival
+from gateway.api.caller import (
+    API_KEY,
+    DEADLINE_KEY,
+    PRIORITY_KEY,
+    client_name,
+    deadline_budget_s,
+    priority,
+)
+from gateway.api.edge import observation_in
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from gateway.admission.admission import Admission, Ticket
+
+CLASSIFY_PATH: Final = "/v1/classify"
+BATCH_PATH: Final = "/v1/classify:batch"
+
+_SCOPE_KEY: Final = "diptych.ticket"
+_HEADERS: Final = {each.encode(): each for each in (API_KEY, DEADLINE_KEY, PRIORITY_KEY)}
+
+
+def ticket_of(request: Request) -> Ticket:
+    """Returns the place of a request that passed the gate."""
+    ticket: Ticket = request.scope[_SCOPE_KEY]
+    return ticket
+
+
+class Gate:
+    """ASGI middleware around the routes.
+
+    Args:
+        app: the application within.
+        admission: decides.
+    """
+
+    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+        self._app = app
+        self._admission = admission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request.
+
+        Raises:
+            AdmissionRefusedError: it is not let in.
+            MalformedRequestError: a header of ours cannot be read.
+        """
+        if scope["type"] != "http" or not _is_gated(scope):
+            await self._app(scope, receive, send)
+            return
+        observation = observation_in(scope)
+        observation.route = scope["path"]
+        said = {
+            _HEADERS[name]: value.decode("latin-1")
+            for name, value in scope["headers"]
+            if name in _HEADERS
+        }
+        deadline = self._admission.deadline(observation.arrived_s)
+        arrival = Arrival(
+            deadline.lowered_to(deadline_budget_s(said.get(DEADLINE_KEY))),
+            priority(said.get(PRIORITY_KEY)),
+            client_name(said.get(API_KEY), (scope.get("client") or ("",))[0]),
+        )
+        with self._admission.admit(arrival) as ticket:
+            scope[_SCOPE_KEY] = ticket
+            await self._app(scope, receive, send)
+
+
+def _is_gated(scope: Scope) -> bool:
+    return scope["path"] in {CLASSIFY_PATH, BATCH_PATH} and scope["method"] == "POST"
