@@ -90,7 +90,9 @@ def create_app(parts: Collaborators) -> FastAPI:
         exception_handlers={HTTPException: _pass_to_edge},
     )
     # Added last is outermost: the edge sees what the gate refuses.
-    app.add_middleware(Gate, admission=parts.admission)
+    app.add_middleware(
+        Gate, admission=parts.admission, batch_budget_s=parts.settings.batch_budget_ms / 1000
+    )
     app.add_middleware(Edge, metrics=parts.metrics, is_draining=lambda: parts.readiness.is_draining)
     app.include_router(
         ClassificationApi(

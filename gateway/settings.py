@@ -70,6 +70,12 @@ class Settings(BaseSettings):
         description="Longest time from the first byte of a request to its answer, in milliseconds; "
         "callers may ask for less with `Diptych-Deadline-Ms`.",
     )
+    batch_budget_ms: float = Field(
+        10_000.0,
+        gt=0,
+        le=600_000,
+        description="The same for a whole `/v1/classify:batch` request, in milliseconds.",
+    )
     catalog_refresh_s: float = Field(
         2.0, gt=0, le=300, description="Time between two looks at Triton's repository, in seconds."
     )

@@ -7,6 +7,7 @@ Nothing here knows a data set.
 from __future__ import annotations
 
 import shlex
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _TIMEOUT_S = 30.0
+
+# On a busy machine the first request, the slowest of all, may miss its deadline or be refused.
+_TRY_AGAIN = (429, 503, 504)
+_MAX_RETRIES = 5
+_RETRY_S = 1.0
 
 
 class _SampleFile(BaseModel):
@@ -71,13 +77,12 @@ def classify(sample: Sample, gateway_url: str) -> dict[str, Any]:
     """
     url = f"{gateway_url}/v1/classify"
     try:
-        response = httpx.post(
-            url,
-            files={"image": (sample.image_path.name, sample.image_path.read_bytes())},
-            data={"text": sample.text, "variant": sample.variant},
-            timeout=_TIMEOUT_S,
-            trust_env=False,  # a proxy of this machine's environment cannot reach its loopback
-        )
+        response = _post(sample, url)
+        for _ in range(_MAX_RETRIES):
+            if response.status_code not in _TRY_AGAIN:
+                break
+            time.sleep(float(response.headers.get("Retry-After", _RETRY_S)))
+            response = _post(sample, url)
         response.raise_for_status()
         answer: dict[str, Any] = response.json()
     except httpx.HTTPStatusError as error:
@@ -86,6 +91,16 @@ def classify(sample: Sample, gateway_url: str) -> dict[str, Any]:
     except (httpx.HTTPError, ValueError, OSError) as error:
         raise SampleError(url, str(error) or type(error).__name__) from error
     return answer
+
+
+def _post(sample: Sample, url: str) -> httpx.Response:
+    return httpx.post(
+        url,
+        files={"image": (sample.image_path.name, sample.image_path.read_bytes())},
+        data={"text": sample.text, "variant": sample.variant},
+        timeout=_TIMEOUT_S,
+        trust_env=False,  # a proxy of this machine's environment cannot reach its loopback
+    )
 
 
 def curl_line(sample: Sample, gateway_url: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.admission.arrival import Arrival
+from gateway.admission.deadline import Deadline
 from gateway.api.caller import (
     API_KEY,
     DEADLINE_KEY,
@@ -45,11 +46,14 @@ class Gate:
     Args:
         app: the application within.
         admission: decides.
+        batch_budget_s: time from arrival to answer of a batch, in seconds: many items take longer
+            than the one of a single request.
     """
 
-    def __init__(self, app: ASGIApp, admission: Admission) -> None:
+    def __init__(self, app: ASGIApp, admission: Admission, batch_budget_s: float) -> None:
         self._app = app
         self._admission = admission
+        self._batch_budget_s = batch_budget_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request.
@@ -68,7 +72,10 @@ class Gate:
             for name, value in scope["headers"]
             if name in _HEADERS
         }
-        deadline = self._admission.deadline(observation.arrived_s)
+        if scope["path"] == BATCH_PATH:
+            deadline = Deadline(observation.arrived_s, self._batch_budget_s)
+        else:
+            deadline = self._admission.deadline(observation.arrived_s)
         arrival = Arrival(
             deadline.lowered_to(deadline_budget_s(said.get(DEADLINE_KEY))),
             priority(said.get(PRIORITY_KEY)),

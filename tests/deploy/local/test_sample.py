@@ -26,6 +26,7 @@ class Recorder(HTTPServer):
     """Answers every POST alike and keeps what it was sent."""
 
     status = 200
+    statuses_before: tuple[int, ...] = ()
     answer = b'{"label": "even"}'
     body = b""
 
@@ -39,7 +40,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.server.body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(self.server.status)
+        status, *rest = (*self.server.statuses_before, self.server.status)
+        self.server.statuses_before = tuple(rest[:-1])
+        self.send_response(status)
+        self.send_header("Retry-After", "0")
         self.send_header("Content-Length", str(len(self.server.answer)))
         self.end_headers()
         self.wfile.write(self.server.answer)
@@ -75,6 +79,20 @@ def test_find_sample_that_is_there_is_read(tmp_path: Path) -> None:
     assert (found.text, found.label, found.variant) == ("a cat", "animal", "toy")
     assert found.image_path.is_absolute()
     assert found.image_path.read_bytes() == IMAGE
+
+
+def test_classify_that_is_refused_for_now_tries_again(server: Recorder, tmp_path: Path) -> None:
+    server.statuses_before = (504, 429)
+
+    assert sample.classify(write_sample(tmp_path), server.url) == {"label": "even"}
+    assert server.statuses_before == ()
+
+
+def test_classify_that_is_refused_every_time_says_so(server: Recorder, tmp_path: Path) -> None:
+    server.status = 503
+
+    with pytest.raises(SampleError, match="503"):
+        sample.classify(write_sample(tmp_path), server.url)
 
 
 def test_find_sample_that_is_missing_or_broken_is_none(tmp_path: Path) -> None:

@@ -132,6 +132,13 @@ async def test_gate_deadline_header_lowers_the_budget_and_cancels_triton(
     await eventually(lambda: triton.cancelled == 1)
 
 
+async def test_gate_batch_has_a_budget_of_its_own(start_gateway: StartGateway) -> None:
+    items = {"items": [{"text": "wait"}]}
+    async with start_gateway(request_budget_ms=60_000, batch_budget_ms=150) as gateway:
+        response = await gateway.http.post("/v1/classify:batch", json=items)
+    assert response.json()["items"][0]["problem"]["code"] == "deadline_exceeded"
+
+
 async def test_gate_deadline_header_cannot_raise_the_budget(start_gateway: StartGateway) -> None:
     async with start_gateway(request_budget_ms=150) as gateway:
         response = await gateway.http.post(
