@@ -7,8 +7,9 @@ standard library and siblings that do the same, and nothing else.
 from __future__ import annotations
 
 import os
+import secrets
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -23,6 +24,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # not a temporary file: Linux's 
 """Where the python backend keeps one region a model process."""
 
 _EXIT_MARGIN_S = 5.0
+_FIRST_FREE_PORT = 10_000
 
 
 @dataclass(kw_only=True)
@@ -124,10 +126,20 @@ class BundledTriton(Service):
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     """Finds distinct TCP ports that are free now; Triton knows no port 0.
 
-    Another process may take one before it is used: for tests and short-lived servers.
+    They lie below those that the kernel takes for outgoing connections. A client that tries again
+    and again to reach a port of that range, while nobody listens there, can be given that very port
+    for its own end, and then the server cannot have it back.
+
+    Another server may take one before it is used: for tests and short-lived servers.
     """
+    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
+    candidates = range(_FIRST_FREE_PORT, max(int(outgoing.split()[0]), 2 * _FIRST_FREE_PORT))
+    ports: list[int] = []
     with ExitStack() as open_sockets:
-        sockets = [open_sockets.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((host, 0))
-        return [each.getsockname()[1] for each in sockets]
+        while len(ports) < count:
+            port = secrets.choice(candidates)
+            each = open_sockets.enter_context(socket.socket())
+            with suppress(OSError):  # taken: another one then
+                each.bind((host, port))
+                ports.append(port)
+    return ports

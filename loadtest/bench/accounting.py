@@ -140,8 +140,11 @@ def read_memory(roots: Iterable[int]) -> Memory:
     for pid in roots:
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
-            memory = process.memory_full_info()
-            by_process[role(process)] += memory.pss
+            try:
+                memory = process.memory_full_info()
+                by_process[role(process)] += memory.pss
+            except psutil.NoSuchProcess:  # ended since it was listed
+                continue
             rss_bytes += memory.rss
     return Memory(
         pss_mib=sum(by_process.values()) / _MIB,

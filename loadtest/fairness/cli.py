@@ -1,12 +1,7 @@
-"""The command line of the fairness bench.
-
-Exit codes: 0 all targets are met; 1 one is missed or a server failed; 2 nothing was measured
-because something is missing; 130 interrupted.
-"""
+"""The command line of the fairness bench. For exit codes see `loadtest.bench.command`."""
 
 from __future__ import annotations
 
-import signal
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,23 +9,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from deploy.local.errors import LocalError, RepositoryError, TritonRuntimeError
 from loadtest.bench import report
-from loadtest.bench.corpus import make_corpus
-from loadtest.bench.errors import BenchError, CorpusError, UnsupportedVariantError
+from loadtest.bench.command import (
+    DEFAULT_REPOSITORY,
+    DEFAULT_VARIANT,
+    OutputOption,
+    QuickOption,
+    RepositoryOption,
+    VariantOption,
+    conclude,
+    read_subject,
+    told_by_exit_code,
+)
 from loadtest.bench.machine import this_machine
 from loadtest.bench.narrator import Narrator
-from loadtest.bench.subject import Subject
-from loadtest.bench.variant import read_variant
 from loadtest.fairness.run import judge, measure
 from loadtest.overload.run import Plan
 
 if TYPE_CHECKING:
-    from types import FrameType
-
+    from loadtest.bench.subject import Subject
     from loadtest.bench.targets import Verdict
-
-_OBSTACLES = (RepositoryError, TritonRuntimeError, CorpusError, UnsupportedVariantError)
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -41,54 +39,21 @@ def main(
     seconds: Annotated[
         float, typer.Option(min=1.0, max=600.0, help="Length of each window, in seconds.")
     ] = 30.0,
-    output: Annotated[
-        Path, typer.Option(help="File for the figures; logs of the servers go beside it.")
-    ] = Path(".bench/fairness.json"),
-    model_repository: Annotated[
-        Path, typer.Option(help="Folder that the exporters publish into.")
-    ] = Path("model_repository"),
-    variant: Annotated[
-        str, typer.Option(help="Variant to measure: `name` or `name@digest`.")
-    ] = "openmoji",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Try every part in short windows; judge no target.")
-    ] = False,
+    output: OutputOption = Path(".bench/fairness.json"),
+    model_repository: RepositoryOption = DEFAULT_REPOSITORY,
+    variant: VariantOption = DEFAULT_VARIANT,
+    quick: QuickOption = False,
 ) -> None:
     """Measure a client alone and beside one that sends ten times its share; about two minutes.
 
     Open loop; latency counts from the time at which a request was due.
     """
-    console, errors = Console(), Console(stderr=True)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    console = Console()
     plan = Plan.quick() if quick else Plan(overload_s=seconds)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        subject = _subject(model_repository, variant, output.parent / "logs")
+    with told_by_exit_code(output):
+        subject = read_subject(model_repository, variant, output)
         verdicts = _measure(subject, plan, Narrator(console), output, is_quick=quick)
-    except (BenchError, LocalError) as error:
-        errors.print(str(error), soft_wrap=True, markup=False, highlight=False)
-        raise typer.Exit(2 if isinstance(error, _OBSTACLES) else 1) from error
-    except KeyboardInterrupt:
-        errors.print("Interrupted; every process is stopped, no figures were written.")
-        raise typer.Exit(130) from None
-    for verdict in verdicts:
-        bound = "at least" if verdict.is_lower_bound else "below"
-        console.print(
-            f"{'met   ' if verdict.is_met else 'MISSED'}  {verdict.name}: "
-            f"{verdict.figure:.2f} {verdict.unit} ({bound} {verdict.limit:g})",
-            soft_wrap=True,
-            highlight=False,
-        )
-    console.print(f"Figures: {output}", soft_wrap=True, highlight=False)
-    if not all(verdict.is_met for verdict in verdicts):
-        raise typer.Exit(1)
-
-
-def _subject(repository: Path, name: str, log_folder: Path) -> Subject:
-    variant = read_variant(repository, name)
-    corpus = make_corpus(variant.tokeniser.load())
-    return Subject(repository, variant, corpus, log_folder.absolute())
+    conclude(console, verdicts, output)
 
 
 def _measure(
@@ -108,7 +73,3 @@ def _measure(
     }
     report.write_json(output, figures, verdicts)
     return verdicts
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt  # kill and a closed terminal stop it as Ctrl-C does

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from exporters.publishing import export
-from exporters.recipe import load_recipe
-from exporters.workspace import Workspace
+from tests.conftest import DEMO
 from tests.e2e.stack import Stack, running_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
-DEMO = "openmoji"
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -39,30 +34,22 @@ def patient_gateway() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def repository() -> Path:
-    """The model repository with the demo in it; exported now when nobody has done it yet."""
-    folder = ROOT / "model_repository"
-    export(load_recipe(DEMO), Workspace(ROOT / ".diptych"), folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def sample(repository: Path) -> Sample:
+def sample(demo_repository: Path) -> Sample:
     """What the exporter left for trying the demo."""
-    folder = repository.parent / ".diptych" / "samples" / DEMO
+    folder = demo_repository.parent / ".diptych" / "samples" / DEMO
     fields = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
     return Sample((folder / fields["image"]).read_bytes(), fields["text"], fields["label"])
 
 
 @pytest.fixture(scope="session")
-def stack(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(demo_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A running stack that no test may disturb."""
-    with running_stack(repository, DEMO, tmp_path_factory.mktemp("stack")) as running:
+    with running_stack(demo_repository, DEMO, tmp_path_factory.mktemp("stack")) as running:
         yield running
 
 
 @pytest.fixture
-def own_stack(repository: Path, tmp_path: Path) -> Iterator[Stack]:
+def own_stack(demo_repository: Path, tmp_path: Path) -> Iterator[Stack]:
     """A running stack that a test may kill."""
-    with running_stack(repository, DEMO, tmp_path) as running:
+    with running_stack(demo_repository, DEMO, tmp_path) as running:
         yield running

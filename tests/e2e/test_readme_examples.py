@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.conftest import ROOT
+from tests.conftest import ROOT
 from tests.readme_examples import example
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ import grpc
 import numpy as np
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from deploy.local.triton_server import free_ports
 from gateway.contract.input_fault import InputFault
 from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest
 from tests.gateway.manifests import make_repository
@@ -52,12 +53,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self.port = 0
         self._server: Any = None
 
-    async def start(self, port: int = 0) -> None:
+    async def start(self, port: int | None = None) -> None:
         self._server = grpc.aio.server(
             options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)]
         )
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port or free_ports(1)[0]}")
         await self._server.start()
 
     async def stop(self) -> None:

@@ -12,12 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.errors import RepositoryError
-from loadtest.bench.variant import read_variant
 from tests.loadtest.bench import tiny_variant
 
 ROOT = Path(__file__).parents[3]
-REPOSITORY = ROOT / "model_repository"
 
 
 def bench_command(*arguments: object) -> list[str]:
@@ -28,15 +25,6 @@ def bench(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         bench_command(*arguments), cwd=folder, capture_output=True, text=True, check=False
     )
-
-
-@pytest.fixture
-def exported() -> Path:
-    try:
-        read_variant(REPOSITORY, "openmoji")
-    except RepositoryError as error:
-        pytest.skip(f"the demo is not exported: {error}")
-    return REPOSITORY
 
 
 def test_bench_help_has_an_example(tmp_path: Path) -> None:
@@ -73,11 +61,11 @@ def test_bench_variant_of_other_steps_is_refused_at_once(tmp_path: Path) -> None
 
 @pytest.mark.e2e
 def test_bench_quick_measures_every_part_of_the_real_service(
-    tmp_path: Path, exported: Path
+    tmp_path: Path, demo_repository: Path
 ) -> None:
     output = tmp_path / "figures" / "quick.json"
 
-    result = bench(tmp_path, "--quick", "--output", output, "--model-repository", exported)
+    result = bench(tmp_path, "--quick", "--output", output, "--model-repository", demo_repository)
 
     assert result.returncode == 0, result.stdout + result.stderr
     figures = json.loads(output.read_text(encoding="utf-8"))["figures"]
@@ -92,9 +80,9 @@ def test_bench_quick_measures_every_part_of_the_real_service(
 
 
 @pytest.mark.e2e
-def test_bench_ctrl_c_stops_every_process(tmp_path: Path, exported: Path) -> None:
+def test_bench_ctrl_c_stops_every_process(tmp_path: Path, demo_repository: Path) -> None:
     output = tmp_path / "quick.json"
-    command = bench_command("--quick", "--output", output, "--model-repository", exported)
+    command = bench_command("--quick", "--output", output, "--model-repository", demo_repository)
     with subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:

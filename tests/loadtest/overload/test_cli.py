@@ -9,11 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.errors import RepositoryError
-from loadtest.bench.variant import read_variant
-
 ROOT = Path(__file__).parents[3]
-REPOSITORY = ROOT / "model_repository"
 
 
 def overload(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -34,12 +30,10 @@ def test_overload_without_a_repository_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
-def test_overload_quick_tries_every_part_and_writes_figures(tmp_path: Path) -> None:
-    try:
-        read_variant(REPOSITORY, "openmoji")
-    except RepositoryError as error:
-        pytest.skip(f"the demo is not exported: {error}")
-    result = overload(tmp_path, "--quick", "--model-repository", REPOSITORY)
+def test_overload_quick_tries_every_part_and_writes_figures(
+    tmp_path: Path, demo_repository: Path
+) -> None:
+    result = overload(tmp_path, "--quick", "--model-repository", demo_repository)
     assert result.returncode == 0, result.stdout + result.stderr
     written = json.loads((tmp_path / ".bench" / "overload.json").read_text(encoding="utf-8"))
     loads = written["figures"]["loads"]
