@@ -85,7 +85,7 @@ def test_classify_that_is_refused_for_now_tries_again(server: Recorder, tmp_path
     server.statuses_before = (504, 429)
 
     assert sample.classify(write_sample(tmp_path), server.url) == {"label": "even"}
-    assert server.statuses_before == ()
+    assert list(server.statuses_before) == []
 
 
 def test_classify_that_is_refused_every_time_says_so(server: Recorder, tmp_path: Path) -> None:
