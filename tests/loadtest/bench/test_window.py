@@ -103,5 +103,5 @@ def test_under_load_measures_a_real_server() -> None:
     )
     assert not window.sample.failures
     assert 0.0 <= window.sample.cpu.foreign_ratio <= 1.0
-    # The kernel counts in ticks of 10 ms: so short a window may hold none of the client's.
-    assert window.sample.cpu.by_process_s["client"] >= 0
+    # How much it was is `test_accounting`'s to hold: so short a window may see no tick of 10 ms.
+    assert "client" in window.sample.cpu.by_process_s
