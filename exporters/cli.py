@@ -180,7 +180,7 @@ def doctor(
     """Reads a model repository and says what would go wrong in production.
 
     Exit code 1 when there is an error: Triton refuses a model, the gateway routes nothing to it, or
-    what serves is not what was proved. Warnings alone exit with 0. README.md lists the rules.
+    what serves is not what was proved. Warnings alone exit with 0. The rules: exporters/README.md.
     """
     from exporters.doctor import Machine, Severity, examine, read_repository, report
     from exporters.doctor.machine import MIB, this_machine

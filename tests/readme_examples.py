@@ -1,16 +1,15 @@
-"""The README's marked examples, so that tests run what a reader copies."""
+"""The READMEs' marked examples, so that tests run what a reader copies."""
 
 from __future__ import annotations
 
 import re
 
-from tests.readme_tables import README
+from tests.readme_tables import READMES
 
 
 def example(language: str, mark: str) -> str:
-    """Returns the fenced block that follows `<!-- example: mark -->`."""
-    readme = README.read_text(encoding="utf-8")
+    """Returns the fenced block that follows `<!-- example: mark -->`, which only one README has."""
     pattern = rf"<!-- example: {mark} -->\n```{language}\n(.*?)\n```"
-    match = re.search(pattern, readme, re.DOTALL)
-    assert match is not None
-    return match.group(1)
+    texts = (readme.read_text(encoding="utf-8") for readme in READMES)
+    (found,) = (match for text in texts for match in re.findall(pattern, text, re.DOTALL))
+    return str(found)

@@ -1,4 +1,4 @@
-"""The README's tables, made from the code; `python -m tests.readme_tables` writes them into it."""
+"""The READMEs' tables, made from the code; `python -m tests.readme_tables` writes them there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from gateway.telemetry.metrics import Metrics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-README: Final = Path(__file__).parents[1] / "README.md"
+ROOT: Final = Path(__file__).parents[1]
+READMES: Final = tuple(
+    ROOT / folder / "README.md" for folder in (".", "exporters", "gateway", "loadtest")
+)
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -37,7 +40,7 @@ def fusion_heads() -> str:
     for name, head in HEADS.items():
         module = sys.modules[head.__module__]
         what = (module.__doc__ or "").strip().splitlines()[0]
-        rows.append((f"[`{name}`](exporters/heads/{name}.py)", what))
+        rows.append((f"[`{name}`](heads/{name}.py)", what))
     return table(("`head.type`", "what"), rows)
 
 
@@ -89,13 +92,13 @@ def _block(name: str) -> re.Pattern[str]:
 
 
 def shown(readme: str, name: str) -> str | None:
-    """Returns the table that a README shows between its marks, or None without marks."""
+    """Returns the table that a text shows between its marks, or None without marks."""
     match = _block(name).search(readme)
     return match.group(2) if match else None
 
 
 def refreshed(readme: str) -> str:
-    """Returns a README with every table as the code has it."""
+    """Returns a text with every table in it as the code has it."""
     for name, make in TABLES.items():
         old = shown(readme, name)
         if old is not None:
@@ -106,4 +109,5 @@ def refreshed(readme: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(refreshed(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for each in READMES:
+        each.write_text(refreshed(each.read_text(encoding="utf-8")), encoding="utf-8")

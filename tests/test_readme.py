@@ -1,28 +1,40 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.readme_tables import README, TABLES, shown
+from tests.readme_tables import READMES, ROOT, TABLES, shown
 
-TEXT = README.read_text(encoding="utf-8")
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _name(readme: Path) -> str:
+    return str(readme.relative_to(ROOT))
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_readme_table_is_what_the_code_has(name: str) -> None:
-    assert shown(TEXT, name) == TABLES[name](), "run: python -m tests.readme_tables"
+    tables = [shown(readme.read_text(encoding="utf-8"), name) for readme in READMES]
+
+    assert [table for table in tables if table is not None] == [TABLES[name]()], (
+        "run: python -m tests.readme_tables"
+    )
 
 
-def test_readme_links_lead_to_files() -> None:
-    links = re.findall(r"\]\((?!https?://|#)([^)#]+)\)", TEXT)
+@pytest.mark.parametrize("readme", READMES, ids=_name)
+def test_readme_links_lead_to_files(readme: Path) -> None:
+    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", readme.read_text(encoding="utf-8"))
 
     assert links
-    assert [link for link in links if not (README.parent / link).exists()] == []
+    assert [link for link in links if not (readme.parent / link).exists()] == []
 
 
-def test_readme_names_only_targets_of_the_makefile() -> None:
-    makefile = README.with_name("Makefile").read_text(encoding="utf-8")
+@pytest.mark.parametrize("readme", READMES, ids=_name)
+def test_readme_names_only_targets_of_the_makefile(readme: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
 
-    assert set(re.findall(r"`make ([a-z-]+)", TEXT)) <= targets
+    assert set(re.findall(r"`make ([a-z-]+)", readme.read_text(encoding="utf-8"))) <= targets

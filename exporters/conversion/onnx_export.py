@@ -67,7 +67,7 @@ def export_graph(
     """
     with warnings.catch_warnings():
         # torch 2.13 advises against the TorchScript exporter; the graphs it writes for these
-        # encoders are the ones whose parity and speed were measured (see the ADRs in README.md).
+        # encoders are the ones whose parity and speed were measured (exporters/DECISIONS.md, 4).
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module,

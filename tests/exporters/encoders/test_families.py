@@ -5,8 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
-import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -19,9 +18,12 @@ from exporters.recipe import ImageEncoderRecipe, TextEncoderRecipe
 from tests.conformance.cases import CASES, Case
 from tests.conformance.small_models import PROJECTION_DIM
 from tests.conformance.small_tokenizers import TOKENIZERS
+from tests.readme_examples import example
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LARGEST_DECLARATION_LINES = 19
-README = Path(__file__).parents[3] / "README.md"
 
 SMALL_TEXTS = [case for case in CASES if case.modality == "text" and case.max_tokens == 12]
 IMAGES = [case for case in CASES if case.modality == "image"]
@@ -174,12 +176,9 @@ def test_every_family_is_a_declaration_of_fewer_than_20_lines() -> None:
 def test_readme_s_new_family_is_all_that_it_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    example = re.search(
-        r"<!-- example: family -->\n```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL
-    )
-    assert example is not None
-    assert len(example.group(1).splitlines()) <= LARGEST_DECLARATION_LINES
-    family = eval(example.group(1), vars(families))  # noqa: S307  # our README
+    declaration = example("python", "family")
+    assert len(declaration.splitlines()) <= LARGEST_DECLARATION_LINES
+    family = eval(declaration, vars(families))  # noqa: S307  # our README
     monkeypatch.setattr(vision_models, "IMAGE_FAMILIES", (*families.IMAGE_FAMILIES, family))
     torch.manual_seed(0)
     config = transformers.ConvNextV2Config(hidden_sizes=[8, 16, 32, 64], depths=[1, 1, 2, 1])
