@@ -12,7 +12,10 @@ GatewayError
 │   ├── OverloadedError                  Triton has more work than it takes on
 │   ├── BackendUnavailableError          Triton cannot be reached
 │   ├── VariantUnavailableError          the variant exists but is not served at the moment
+│   ├── StorageUnavailableError          the database cannot be reached
+│   ├── StorageOutdatedError             the database has another release's schema
 │   └── DrainingError                    this process is shutting down
+├── StorageNotConfiguredError        the operation needs a database, and none is set
 ├── DeadlineExceededError            the answer would come after the request's time is spent
 ├── ClientDisconnectedError          nobody waits for the answer any more
 └── BackendError                     Triton answered with something that must not happen
@@ -139,11 +142,38 @@ class VariantUnavailableError(UnavailableError):
     detail = "The variant is not served at the moment; try again later."
 
 
+class StorageUnavailableError(UnavailableError):
+    """The database cannot be reached or does not answer; classifying goes on without it."""
+
+    code = "storage_unavailable"
+    detail = (
+        "The database cannot be reached at the moment. A change may have been made or not: read "
+        "the state again before another try."
+    )
+
+
+class StorageOutdatedError(UnavailableError):
+    """The database's schema is not the one of this release; classifying goes on without it."""
+
+    code = "storage_outdated"
+    detail = (
+        "The database's schema is not the one of this release; an operator has to run "
+        "`python -m gateway.storage upgrade`."
+    )
+
+
 class DrainingError(UnavailableError):
     """This process is shutting down; another replica or a later try can answer."""
 
     code = "draining"
     detail = "This instance is shutting down; try again."
+
+
+class StorageNotConfiguredError(GatewayError):
+    """The operation needs a database, and none is set."""
+
+    code = "storage_not_configured"
+    detail = "This needs a database; an operator has to set DIPTYCH_GATEWAY_DATABASE_URL."
 
 
 class DeadlineExceededError(GatewayError):

@@ -92,12 +92,15 @@ async def serve_until(
         settings.triton_grpc_url,
         max_request_bytes=settings.max_image_bytes + 4 * settings.max_text_chars,
     )
+    parts: Collaborators | None = None
     try:
         parts = make_collaborators(settings, backend)
         with _bind_http(settings.http_host, settings.http_port) as http_socket:
             await _run_servers(stop, parts, http_socket, on_started)
     finally:
         await backend.close()
+        if parts is not None and parts.database is not None:
+            await parts.database.close()
 
 
 async def _run_servers(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import SettingsError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENV_PREFIX: Final = "DIPTYCH_GATEWAY_"
+_DATABASE_SCHEMES: Final = ("sqlite:///", "postgresql://")
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
@@ -79,6 +80,12 @@ class Settings(BaseSettings):
     catalog_refresh_s: float = Field(
         2.0, gt=0, le=300, description="Time between two looks at Triton's repository, in seconds."
     )
+    database_url: SecretStr | None = Field(
+        None,
+        description="Database of experiments and audit: `sqlite:///path` for one replica, "
+        "`postgresql://user:password@host/name` for several; unset: none, which classifying does "
+        "not need.",
+    )
     drain_delay_s: float = Field(
         0.5,
         ge=0,
@@ -94,6 +101,19 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe log event that is written."
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_supported(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _has_database(url.get_secret_value()):
+            # The value may hold a password: it is not repeated.
+            raise ValueError("must be sqlite:///path or postgresql://user:password@host/name")
+        return url
+
+
+def _has_database(url: str) -> bool:
+    # `sqlite:///` alone would be a database in memory, which two connections do not share.
+    return any(url.startswith(scheme) and url != scheme for scheme in _DATABASE_SCHEMES)
 
 
 def env_name(field: str) -> str:

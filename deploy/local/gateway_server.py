@@ -23,6 +23,7 @@ class GatewayServer(Service):
         grpc_port: of the gRPC API.
         triton_grpc_url: `host:port` of Triton.
         probe_host: an address at which this machine reaches `host`.
+        database_url: where experiments and audit are kept, unless the environment says.
     """
 
     name: ClassVar[str] = "gateway"
@@ -32,6 +33,7 @@ class GatewayServer(Service):
     grpc_port: int
     triton_grpc_url: str
     probe_host: str
+    database_url: str | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -48,4 +50,7 @@ class GatewayServer(Service):
             "DIPTYCH_GATEWAY_GRPC_PORT": str(self.grpc_port),
             "DIPTYCH_GATEWAY_TRITON_GRPC_URL": self.triton_grpc_url,
         }
-        return Launch((sys.executable, "-m", "gateway"), {**os.environ, **addresses})
+        defaults = {}
+        if self.database_url is not None:
+            defaults["DIPTYCH_GATEWAY_DATABASE_URL"] = self.database_url
+        return Launch((sys.executable, "-m", "gateway"), {**defaults, **os.environ, **addresses})

@@ -99,6 +99,7 @@ def _services(settings: Settings, selection: Selection) -> tuple[BundledTriton, 
         http_port=settings.gateway_http_port,
         grpc_port=settings.gateway_grpc_port,
         triton_grpc_url=triton.grpc_url,
+        database_url=f"sqlite:///{settings.local_folder.absolute() / 'diptych.sqlite3'}",
         log_path=logs / "gateway.log",
         stop_grace_s=settings.stop_grace_s,
     )

