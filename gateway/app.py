@@ -20,17 +20,22 @@ from gateway.api.openapi import DocumentedApi
 from gateway.api.operations import OperationsApi
 from gateway.api.rest import ClassificationApi
 from gateway.classification.classifier import Classifier
+from gateway.classification.outputs import rows_bytes
 from gateway.readiness import Readiness
+from gateway.reuse.answer_cache import AnswerCache
+from gateway.reuse.answers import ReusedAnswers, ReusePolicy
 from gateway.telemetry.metrics import Metrics
 from gateway.triton.poller import CatalogPoller
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fastapi import FastAPI
     from starlette.requests import Request
 
     from gateway.settings import Settings
     from gateway.storage.database import Database
-    from gateway.triton.backend import InferenceBackend
+    from gateway.triton.backend import InferenceBackend, Row
 
 _DESCRIPTION: Final = "Classifies an image, a text, or both, with a model that Triton serves."
 
@@ -62,6 +67,7 @@ def make_collaborators(settings: Settings, backend: InferenceBackend) -> Collabo
             backend,
             lambda: poller.catalog,
             metrics,
+            _reused_answers(settings, metrics),
             default_variant=settings.default_variant,
         ),
         admission=Admission(
@@ -88,6 +94,18 @@ def _make_database(settings: Settings) -> Database | None:
     from gateway.storage.database import Database
 
     return Database(settings.database_url.get_secret_value())
+
+
+def _reused_answers(settings: Settings, metrics: Metrics) -> ReusedAnswers[Mapping[str, Row]]:
+    cache: AnswerCache[Mapping[str, Row]] | None = None
+    if settings.answer_cache_bytes:
+        cache = AnswerCache(
+            max_bytes=settings.answer_cache_bytes,
+            ttl_s=settings.answer_cache_ttl_s,
+            clock=time.monotonic,
+        )
+    policy = ReusePolicy(settings.has_coalescing, settings.has_shared_answers)
+    return ReusedAnswers(policy, cache, rows_bytes, metrics)
 
 
 def create_app(parts: Collaborators) -> FastAPI:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
 from deploy.local.service import Endpoint, Launch, Service
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(kw_only=True)
@@ -24,6 +27,7 @@ class GatewayServer(Service):
         triton_grpc_url: `host:port` of Triton.
         probe_host: an address at which this machine reaches `host`.
         database_url: where experiments and audit are kept, unless the environment says.
+        variables: further settings, which win over those of the environment.
     """
 
     name: ClassVar[str] = "gateway"
@@ -34,6 +38,7 @@ class GatewayServer(Service):
     triton_grpc_url: str
     probe_host: str
     database_url: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -53,4 +58,5 @@ class GatewayServer(Service):
         defaults = {}
         if self.database_url is not None:
             defaults["DIPTYCH_GATEWAY_DATABASE_URL"] = self.database_url
-        return Launch((sys.executable, "-m", "gateway"), {**defaults, **os.environ, **addresses})
+        environment = {**defaults, **os.environ, **addresses, **self.variables}
+        return Launch((sys.executable, "-m", "gateway"), environment)

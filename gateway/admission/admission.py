@@ -149,6 +149,12 @@ class Admission:
         ticket.has_started, ticket.work_s, ticket.places = True, work_s, len(kinds)
         self._limit.note_in_flight(self._count)
 
+    def relieve(self, ticket: Ticket, kind: WorkKind) -> None:
+        """See `Ticket.relieve`."""
+        work_s = min(ticket.work_s, self._forecast.work_s(kind))
+        self._forecast.relieve(work_s)
+        ticket.work_s -= work_s
+
     def learn(self, ticket: Ticket, kind: WorkKind, service_s: float, latency_s: float) -> None:
         """See `Ticket.learn`."""
         now_s = self._clock()
@@ -220,6 +226,14 @@ class Ticket:
             latency_s: the backend's time from call to answer, in seconds.
         """
         self._admission.learn(self, kind, service_s, latency_s)
+
+    def relieve(self, kind: WorkKind) -> None:
+        """Says that an item costs no work of its own, as another's computation answers it.
+
+        Args:
+            kind: of the item, as it was given to `start`.
+        """
+        self._admission.relieve(self, kind)
 
     def miss(self) -> None:
         """Says that an item missed the deadline, where the error does not leave the block."""

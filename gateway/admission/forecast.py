@@ -107,6 +107,10 @@ class Forecast:
         self._started += 1
         self._ahead_s += new_s - old_s
 
+    def relieve(self, work_s: float) -> None:
+        """Takes out work that need not be done, of a request that stays."""
+        self._ahead_s = max(0.0, self._ahead_s - work_s)
+
     def leave(self, work_s: float, now_s: float, *, has_started: bool) -> None:
         """Takes out work that has ended, done or not."""
         self._throughput.advance(now_s, is_busy=self._started > 0)

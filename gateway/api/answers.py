@@ -41,6 +41,7 @@ def classification_answer(answer: Classification) -> dict[str, Any]:
             "image_encoder": answer.image_batch_size,
             "text_encoder": answer.text_batch_size,
         },
+        "source": answer.source,
     }
 
 

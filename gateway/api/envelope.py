@@ -38,10 +38,11 @@ class EnvelopeLimits:
 
 @dataclass(frozen=True, slots=True)
 class RequestOrigin:
-    """Where a request comes from in time and in the logs; see `ClassifyRequest`."""
+    """Where a request comes from: who, when, and its name in the logs; see `ClassifyRequest`."""
 
     request_id: str
     deadline: Deadline
+    caller: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> Cla
         variant=item.variant,
         request_id=origin.request_id,
         deadline=origin.deadline,
+        caller=origin.caller,
     )
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.api.envelope import Item
 from gateway.api.proto.diptych.v1 import classify_pb2
+from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
     from gateway.api.problems import Problem
     from gateway.classification.values import Classification
+
+
+_SOURCES: Final = {
+    Source.COMPUTED: classify_pb2.SOURCE_COMPUTED,
+    Source.COALESCED: classify_pb2.SOURCE_COALESCED,
+    Source.CACHED: classify_pb2.SOURCE_CACHED,
+}
 
 
 def to_item(message: classify_pb2.ClassifyRequest) -> Item:
@@ -53,6 +61,7 @@ def to_response(answer: Classification) -> classify_pb2.ClassifyResponse:
         batch_sizes=classify_pb2.BatchSizes(
             image_encoder=answer.image_batch_size, text_encoder=answer.text_batch_size
         ),
+        source=_SOURCES[answer.source],
     )
 
 

@@ -26,6 +26,7 @@ from gateway.api.observation import Observation, request_id_from
 from gateway.api.problems import Problem, to_problem
 from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
 from gateway.errors import DrainingError
+from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -190,7 +191,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             priority(caller.said(PRIORITY_KEY)),
             client_name(caller.said(API_KEY), caller.peer),
         )
-        origin = RequestOrigin(observation.request_id, arrival.deadline)
+        origin = RequestOrigin(observation.request_id, arrival.deadline, arrival.client)
         request = to_request(to_item(message), origin, self._limits)
         observation.note_item(None, request.modalities)
         variant = self._classifier.assign(request.variant)
@@ -198,8 +199,11 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         kind = WorkKind(variant.name, request.modalities)
         with self._admission.admit(arrival, kind) as ticket:
             ticket.start([kind])
-            answer = await self._classifier.classify(request, variant)
-            ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
+            answer = await self._classifier.classify(
+                request, variant, on_reused=lambda: ticket.relieve(kind)
+            )
+            if answer.source is Source.COMPUTED:
+                ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
         return to_response(answer)
 
 

@@ -28,6 +28,7 @@ from gateway.errors import (
     RequestError,
     UnsupportedContentTypeError,
 )
+from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -136,7 +137,7 @@ class ClassificationApi:
         return await json_body.read_item(await read_body(request, self._max_json_bytes))
 
     def _prepare(self, item: Item, observation: Observation, ticket: Ticket) -> _Job:
-        origin = RequestOrigin(observation.request_id, ticket.deadline)
+        origin = RequestOrigin(observation.request_id, ticket.deadline, ticket.arrival.client)
         request = to_request(item, origin, self._limits)
         observation.note_item(None, request.modalities)
         variant = self._classifier.assign(request.variant)
@@ -154,8 +155,11 @@ class ClassificationApi:
             return error
 
     async def _answer(self, job: _Job, ticket: Ticket) -> dict[str, Any]:
-        answer = await self._classifier.classify(job.request, job.variant)
-        ticket.learn(job.kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
+        answer = await self._classifier.classify(
+            job.request, job.variant, on_reused=lambda: ticket.relieve(job.kind)
+        )
+        if answer.source is Source.COMPUTED:
+            ticket.learn(job.kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
         return classification_answer(answer)
 
     async def _batch_entry(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from gateway.catalog import Refusal
 from gateway.contract.manifest import Digest, ModalitySet, Quality, Ratio
 from gateway.readiness import NotReady
+from gateway.reuse.source import Source
 
 
 class _Closed(BaseModel):
@@ -47,7 +48,10 @@ class LabelScore(_Closed):
 
 
 class Timings(_Closed):
-    """Milliseconds. The encoders' stages lie within `triton`, image and text side by side."""
+    """Milliseconds. The encoders' stages lie within `triton`, image and text side by side.
+
+    Of an answer that was coalesced or cached they are null, and `triton` is the waiting for it.
+    """
 
     receive: float
     triton: float
@@ -60,7 +64,7 @@ class Timings(_Closed):
 
 
 class BatchSizes(_Closed):
-    """Items in the encoder batches that this one was part of."""
+    """Items in the encoder batches that this one was part of; null where it was part of none."""
 
     image_encoder: int | None
     text_encoder: int | None
@@ -78,6 +82,13 @@ class ClassifyAnswer(_Closed):
     top_k: list[LabelScore]
     timings_ms: Timings
     batch_sizes: BatchSizes
+    source: Annotated[
+        Source,
+        Field(
+            description="Whether the numbers were computed for this request, come from an equal "
+            "one that was in flight (coalesced), or from one that was answered before (cached)."
+        ),
+    ]
 
 
 class ProblemBody(BaseModel):

@@ -11,20 +11,23 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from gateway.classification.outputs import ABSENT, rank, read_row, read_trace
+from gateway.classification.outputs import ABSENT, Trace, rank, read_row, read_trace
 from gateway.classification.values import Classification, StageTimings
 from gateway.contract import tensors
-from gateway.errors import DeadlineExceededError, GatewayError, RequestError
+from gateway.errors import GatewayError, RequestError
+from gateway.reuse.equality import Question
+from gateway.reuse.source import Source
 from gateway.routing.choice import choose_variant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine, Mapping
 
     from gateway.catalog import Catalog, Variant
     from gateway.classification.values import ClassifyRequest
     from gateway.contract.manifest import ModalitySet
+    from gateway.reuse.answers import ReusedAnswers
     from gateway.telemetry.metrics import Metrics
-    from gateway.triton.backend import InferenceBackend
+    from gateway.triton.backend import InferenceBackend, Row
 
 _MS: Final = 1000.0
 
@@ -41,6 +44,7 @@ class Classifier:
         backend: the inference server.
         catalog: returns what is served now.
         metrics: outcomes, stages and batch sizes go there.
+        reuse: answers equal requests by one computation.
         default_variant: answers requests that name none; None: the newest.
         new_id: makes prediction ids.
     """
@@ -50,6 +54,7 @@ class Classifier:
         backend: InferenceBackend,
         catalog: Callable[[], Catalog],
         metrics: Metrics,
+        reuse: ReusedAnswers[Mapping[str, Row]],
         *,
         default_variant: str | None,
         new_id: Callable[[], str] = new_prediction_id,
@@ -57,6 +62,7 @@ class Classifier:
         self._backend = backend
         self._catalog = catalog
         self._metrics = metrics
+        self._reuse = reuse
         self._default_variant = default_variant
         self._new_id = new_id
 
@@ -69,8 +75,15 @@ class Classifier:
         """
         return choose_variant(self._catalog(), name, self._default_variant)
 
-    async def classify(self, request: ClassifyRequest, variant: Variant) -> Classification:
+    async def classify(
+        self, request: ClassifyRequest, variant: Variant, on_reused: Callable[[], None]
+    ) -> Classification:
         """Classifies one item with one variant.
+
+        Args:
+            request: the item.
+            variant: answers it.
+            on_reused: called as soon as it is known that another's computation answers it.
 
         Raises:
             InvalidInputError: the image or text itself cannot be classified.
@@ -81,7 +94,7 @@ class Classifier:
         modalities = request.modalities
         outcome = "ok"
         try:
-            return await self._classify(request, variant, modalities)
+            return await self._classify(request, variant, on_reused)
         except GatewayError as error:
             outcome = error.code
             if isinstance(error, RequestError):
@@ -95,30 +108,35 @@ class Classifier:
             self._metrics.count_classification(variant.name, modalities, outcome)
 
     async def _classify(
-        self, request: ClassifyRequest, variant: Variant, modalities: ModalitySet
+        self, request: ClassifyRequest, variant: Variant, on_reused: Callable[[], None]
     ) -> Classification:
+        modalities = request.modalities
         ensemble = variant.ensembles[modalities]
         inputs: dict[str, bytes] = {}
         if request.image is not None:
             inputs[tensors.IMAGE] = request.image
         if request.text is not None:
             inputs[tensors.TEXT] = request.text.encode()
-        called_s = time.perf_counter()
-        outputs = await self._backend.infer(
-            ensemble.model,
-            inputs,
-            timeout_s=_time_left_s(request, called_s),
-            request_id=request.request_id,
+
+        def compute(left_s: float) -> Coroutine[object, object, Mapping[str, Row]]:
+            return self._backend.infer(
+                ensemble.model, inputs, timeout_s=left_s, request_id=request.request_id
+            )
+
+        key = await self._reuse.key(
+            Question(request.caller, ensemble.model, variant.digest, inputs)
         )
+        called_s = time.perf_counter()
+        outputs, source = await self._reuse.answer(key, compute, request.deadline, on_reused)
         answered_s = time.perf_counter()
+        is_own = source is Source.COMPUTED
         ranking = rank(
             read_row(outputs, tensors.LOGITS, len(variant.labels)),
             variant.labels,
             ensemble.manifest.temperature,
             request.top_k,
         )
-        image = read_trace(outputs, tensors.IMAGE_TRACE) if modalities.has_image else ABSENT
-        text = read_trace(outputs, tensors.TEXT_TRACE) if modalities.has_text else ABSENT
+        image, text = _read_traces(outputs, modalities) if is_own else (ABSENT, ABSENT)
         finished_s = time.perf_counter()
         timings = StageTimings(
             receive_ms=(called_s - request.deadline.arrived_s) * _MS,
@@ -139,6 +157,7 @@ class Classifier:
             timings=timings,
             image_batch_size=image.batch_size,
             text_batch_size=text.batch_size,
+            source=source,
         )
         self._observe(classification)
         return classification
@@ -147,7 +166,7 @@ class Classifier:
         timings = answer.timings
         for stage, spent_ms in (
             ("receive", timings.receive_ms),
-            ("triton", timings.triton_ms),
+            ("triton", timings.triton_ms if answer.source is Source.COMPUTED else None),
             ("decode", timings.decode_ms),
             ("image_encoder", timings.image_encoder_ms),
             ("tokenise", timings.tokenise_ms),
@@ -162,8 +181,7 @@ class Classifier:
             self._metrics.observe_batch_size("text", answer.text_batch_size)
 
 
-def _time_left_s(request: ClassifyRequest, now_s: float) -> float:
-    left_s = request.deadline.left_s(now_s)
-    if left_s <= 0:
-        raise DeadlineExceededError
-    return left_s
+def _read_traces(outputs: Mapping[str, Row], modalities: ModalitySet) -> tuple[Trace, Trace]:
+    image = read_trace(outputs, tensors.IMAGE_TRACE) if modalities.has_image else ABSENT
+    text = read_trace(outputs, tensors.TEXT_TRACE) if modalities.has_text else ABSENT
+    return image, text

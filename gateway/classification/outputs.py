@@ -31,6 +31,11 @@ class Trace:
 ABSENT: Final = Trace(None, None, None)
 
 
+def rows_bytes(outputs: Mapping[str, Row]) -> int:
+    """Returns the size of all outputs of one item, in bytes."""
+    return sum(row.nbytes for row in outputs.values())
+
+
 def read_row(outputs: Mapping[str, Row], name: str, length: int) -> Row:
     """Returns one output, of shape (length,) and finite.
 

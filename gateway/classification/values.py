@@ -9,6 +9,7 @@ from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
     from gateway.admission.deadline import Deadline
+    from gateway.reuse.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class ClassifyRequest:
         variant: name of the variant that is to answer, or None.
         request_id: for logs, here and in Triton.
         deadline: when it must be answered.
+        caller: who asks; answers are not reused across callers, unless that is allowed.
     """
 
     image: bytes | None
@@ -30,6 +32,7 @@ class ClassifyRequest:
     variant: str | None
     request_id: str
     deadline: Deadline
+    caller: str
 
     @property
     def modalities(self) -> ModalitySet:
@@ -52,7 +55,8 @@ class StageTimings:
     """Where the time went, in milliseconds. The stages of an absent modality are None.
 
     `receive_ms`, `triton_ms` and `respond_ms` add up to `total_ms`. The other four lie within
-    `triton_ms`, image and text side by side; an encoder's is that of its whole batch.
+    `triton_ms`, image and text side by side; an encoder's is that of its whole batch. In an answer
+    that was reused they are None, as they are another request's, whose end `triton_ms` waited for.
     """
 
     receive_ms: float
@@ -76,8 +80,9 @@ class Classification:
         modalities: the inputs that were used.
         ranking: the best labels, best first; never empty.
         timings: where the time went.
-        image_batch_size: items in the image encoder's batch, or None without an image.
-        text_batch_size: items in the text encoder's batch, or None without a text.
+        image_batch_size: items in the image encoder's batch, or None without one of its own.
+        text_batch_size: items in the text encoder's batch, or None without one of its own.
+        source: whether the numbers were computed for this request.
     """
 
     prediction_id: str
@@ -88,6 +93,7 @@ class Classification:
     timings: StageTimings
     image_batch_size: int | None
     text_batch_size: int | None
+    source: Source
 
     @property
     def service_ms(self) -> float:

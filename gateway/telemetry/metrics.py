@@ -110,6 +110,18 @@ class Metrics:
             ("code", "priority"),
             registry=registry,
         )
+        self._reuse = Counter(
+            "diptych_gateway_answer_reuse_total",
+            "Classifications by how they come to their answer: `hit` (cached), `joined` "
+            "(coalesced), `miss` (computed); and `evicted`, cached answers that went for others.",
+            ("event",),
+            registry=registry,
+        )
+        self._answer_cache_bytes = Gauge(
+            "diptych_gateway_answer_cache_bytes",
+            "Memory that cached answers take.",
+            registry=registry,
+        )
         self._triton_up = Gauge(
             "diptych_gateway_triton_up",
             "1 when the last look at Triton succeeded, else 0.",
@@ -138,6 +150,7 @@ class Metrics:
         self._stage_children: dict[str, Histogram] = {}
         self._refusal_children: dict[tuple[str, str], Counter] = {}
         self._batch_children: dict[str, Histogram] = {}
+        self._reuse_children: dict[str, Counter] = {}
 
     def observe_request(
         self, route: str, variant: str, modalities: str, code: str, seconds: float
@@ -188,6 +201,16 @@ class Metrics:
         if (counter := self._refusal_children.get(key)) is None:
             counter = self._refusal_children[key] = self._refusals.labels(*key)
         counter.inc()
+
+    def count_reuse(self, event: str, count: int = 1) -> None:
+        """Counts answers that were reused or were not, and those that had to go."""
+        if (counter := self._reuse_children.get(event)) is None:
+            counter = self._reuse_children[event] = self._reuse.labels(event)
+        counter.inc(count)
+
+    def set_answer_cache_bytes(self, size_bytes: int) -> None:
+        """Sets what cached answers take."""
+        self._answer_cache_bytes.set(size_bytes)
 
     def set_triton_up(self, is_up: bool) -> None:
         """Says whether the last look at Triton succeeded."""

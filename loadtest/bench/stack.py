@@ -53,6 +53,8 @@ class Stack:
             http_port=gateway_http,
             grpc_port=gateway_grpc,
             triton_grpc_url=triton.grpc_url,
+            # The corpus is small and sent again and again; each request is to be work of its own.
+            variables={"DIPTYCH_GATEWAY_HAS_COALESCING": "false"},
             log_path=log_folder / "gateway.log",
         )
         self.address = (_HOST, gateway_http)

@@ -63,6 +63,8 @@ async def run_gateway(triton: FakeTriton, **changes: object) -> AsyncIterator[Ru
             "catalog_refresh_s": 0.05,
             # What is tested elsewhere must not depend on how busy this machine is.
             "request_budget_ms": 10_000,
+            # Many tests send the same text twice and mean two requests.
+            "has_coalescing": False,
             **changes,
         }
     )

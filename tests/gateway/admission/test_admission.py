@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from gateway.admission.admission import Admission
@@ -181,3 +183,25 @@ def test_admission_batch_that_cannot_make_it_behind_others_is_refused() -> None:
             ticket.start([KIND] * 32)
     with gate.admit(arrival(clock)) as ticket:
         ticket.start([KIND] * 32)  # alone, it is tried
+
+
+@pytest.mark.parametrize("is_relieved", [True, False])
+def test_admission_work_that_another_computation_does_is_not_waited_for(is_relieved: bool) -> None:
+    clock = Clock()
+    gate = admission(clock)
+    for _ in range(20):
+        answer_one(gate, clock, 0.02)
+    with ExitStack() as inside:
+        for number in range(8):
+            ticket = inside.enter_context(gate.admit(arrival(clock)))
+            ticket.start([KIND])
+            if is_relieved and number > 0:
+                ticket.relieve(KIND)
+        is_refused = False
+        try:  # twice the time of one, a quarter of that of eight
+            with gate.admit(arrival(clock, budget_s=0.06)):
+                pass
+        except AdmissionRefusedError:
+            is_refused = True
+        assert is_refused != is_relieved
+    assert gate.count == 0

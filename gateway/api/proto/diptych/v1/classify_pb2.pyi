@@ -12,9 +12,20 @@ class Modality(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODALITY_UNSPECIFIED: _ClassVar[Modality]
     MODALITY_IMAGE: _ClassVar[Modality]
     MODALITY_TEXT: _ClassVar[Modality]
+
+class Source(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SOURCE_UNSPECIFIED: _ClassVar[Source]
+    SOURCE_COMPUTED: _ClassVar[Source]
+    SOURCE_COALESCED: _ClassVar[Source]
+    SOURCE_CACHED: _ClassVar[Source]
 MODALITY_UNSPECIFIED: Modality
 MODALITY_IMAGE: Modality
 MODALITY_TEXT: Modality
+SOURCE_UNSPECIFIED: Source
+SOURCE_COMPUTED: Source
+SOURCE_COALESCED: Source
+SOURCE_CACHED: Source
 
 class ClassifyRequest(_message.Message):
     __slots__ = ("image", "text", "top_k", "variant")
@@ -65,7 +76,7 @@ class BatchSizes(_message.Message):
     def __init__(self, image_encoder: _Optional[int] = ..., text_encoder: _Optional[int] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
-    __slots__ = ("prediction_id", "variant", "digest", "modalities", "label", "score", "top_k", "timings_ms", "batch_sizes")
+    __slots__ = ("prediction_id", "variant", "digest", "modalities", "label", "score", "top_k", "timings_ms", "batch_sizes", "source")
     PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +86,7 @@ class ClassifyResponse(_message.Message):
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZES_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
     prediction_id: str
     variant: str
     digest: str
@@ -84,7 +96,8 @@ class ClassifyResponse(_message.Message):
     top_k: _containers.RepeatedCompositeFieldContainer[LabelScore]
     timings_ms: Timings
     batch_sizes: BatchSizes
-    def __init__(self, prediction_id: _Optional[str] = ..., variant: _Optional[str] = ..., digest: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., batch_sizes: _Optional[_Union[BatchSizes, _Mapping]] = ...) -> None: ...
+    source: Source
+    def __init__(self, prediction_id: _Optional[str] = ..., variant: _Optional[str] = ..., digest: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., batch_sizes: _Optional[_Union[BatchSizes, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("type", "title", "status", "detail", "instance", "code", "field", "limit", "actual", "retry_after_s")

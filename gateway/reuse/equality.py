@@ -1,0 +1,59 @@
+"""What makes two requests equal: the same bytes, for the same variant, from the same caller.
+
+How many labels a caller wants and when it must have them is no part of it: that is done to each
+caller's own answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_THREAD_FROM_BYTES: Final = 4 * 1024 * 1024  # from here on hashing takes more than 2.5 ms
+_LENGTH_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a model is asked.
+
+    Attributes:
+        caller: whose answer it is; "" where answers are shared among all callers.
+        model: name of the ensemble; there is one for each modality set of a variant.
+        digest: of the variant.
+        inputs: content of the ensemble's tensors by name.
+    """
+
+    caller: str
+    model: str
+    digest: str
+    inputs: Mapping[str, bytes]
+
+
+async def equality_key(question: Question) -> bytes:
+    """Returns 32 bytes that are the same for equal questions and for no others.
+
+    SHA-256 (FIPS 180-4) of all parts, each after its length, so that no two ways to split the same
+    bytes agree. A caller who could find a collision could read another's answer, hence a
+    cryptographic hash; this one has instructions of its own on the servers of the last years:
+    0.04 ms for an image of 60 KB, where BLAKE2b takes 0.07.
+    """
+    if sum(map(len, question.inputs.values())) < _THREAD_FROM_BYTES:
+        return _digest(question)
+    return await asyncio.to_thread(_digest, question)
+
+
+def _digest(question: Question) -> bytes:
+    digest = hashlib.sha256()
+    parts = [question.caller.encode(), question.model.encode(), question.digest.encode()]
+    for name, content in sorted(question.inputs.items()):
+        parts += [name.encode(), content]
+    for part in parts:
+        digest.update(len(part).to_bytes(_LENGTH_BYTES, "little"))
+        digest.update(part)
+    return digest.digest()
