@@ -20,7 +20,8 @@ settings (environment variable, default, meaning):
 
 examples:
   python -m gateway
-  DIPTYCH_GATEWAY_TRITON_GRPC_URL=triton:8001 DIPTYCH_GATEWAY_HTTP_HOST=0.0.0.0 python -m gateway
+  DIPTYCH_GATEWAY_TRITON_GRPC_URL=triton:8001 DIPTYCH_GATEWAY_HTTP_HOST=0.0.0.0 \\
+    DIPTYCH_GATEWAY_API_KEYS_FILE=keys.toml python -m gateway     # see python -m gateway.keys
   DIPTYCH_GATEWAY_HTTP_PORT=9080 DIPTYCH_GATEWAY_LOG_LEVEL=DEBUG python -m gateway
 """
 
@@ -33,7 +34,8 @@ def main() -> int:
     """Runs the gateway until a signal.
 
     Returns:
-        0 after an orderly end, 1 when an address cannot be bound, 2 when a setting is wrong, 130
+        0 after an orderly end, 1 when an address cannot be bound or the keys
+        cannot be used, 2 when a setting is wrong, 130
         when a second signal cut the end short.
     """
     argparse.ArgumentParser(

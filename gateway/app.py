@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 
 from gateway.admission.admission import Admission
+from gateway.api.authentication import Authentication
 from gateway.api.edge import Edge
 from gateway.api.envelope import EnvelopeLimits
 from gateway.api.gate import Gate
@@ -21,6 +22,7 @@ from gateway.api.operations import OperationsApi
 from gateway.api.rest import ClassificationApi
 from gateway.classification.classifier import Classifier
 from gateway.classification.outputs import rows_bytes
+from gateway.identity.key_ring import KeyRing
 from gateway.readiness import Readiness
 from gateway.reuse.answer_cache import AnswerCache
 from gateway.reuse.answers import ReusedAnswers, ReusePolicy
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
+    from gateway.identity.keys_file import KeySet
     from gateway.settings import Settings
     from gateway.storage.database import Database
     from gateway.triton.backend import InferenceBackend, Row
@@ -48,21 +51,26 @@ class Collaborators:
     metrics: Metrics
     poller: CatalogPoller
     readiness: Readiness
+    key_ring: KeyRing
     classifier: Classifier
     admission: Admission
     limits: EnvelopeLimits
     database: Database | None
 
 
-def make_collaborators(settings: Settings, backend: InferenceBackend) -> Collaborators:
+def make_collaborators(
+    settings: Settings, backend: InferenceBackend, keys: KeySet
+) -> Collaborators:
     """Makes everything but the servers and the backend. To be called inside the event loop."""
     metrics = Metrics(CollectorRegistry())
+    metrics.set_api_keys(len(keys.records))
     poller = CatalogPoller(backend, metrics, settings.catalog_refresh_s)
     return Collaborators(
         settings=settings,
         metrics=metrics,
         poller=poller,
         readiness=Readiness(backend, poller),
+        key_ring=KeyRing(keys),
         classifier=Classifier(
             backend,
             lambda: poller.catalog,
@@ -119,10 +127,11 @@ def create_app(parts: Collaborators) -> FastAPI:
         redirect_slashes=False,
         exception_handlers={HTTPException: _pass_to_edge},
     )
-    # Added last is outermost: the edge sees what the gate refuses.
+    # Added last is outermost: the edge sees what those within it refuse.
     app.add_middleware(
         Gate, admission=parts.admission, batch_budget_s=parts.settings.batch_budget_ms / 1000
     )
+    app.add_middleware(Authentication, key_ring=parts.key_ring)
     app.add_middleware(Edge, metrics=parts.metrics, is_draining=lambda: parts.readiness.is_draining)
     app.include_router(
         ClassificationApi(
@@ -145,6 +154,7 @@ def create_grpc_server(parts: Collaborators) -> GrpcServer:
         parts.classifier,
         parts.limits,
         parts.admission,
+        parts.key_ring,
         parts.readiness,
         parts.metrics,
         max_stream_concurrency=parts.settings.max_stream_concurrency,

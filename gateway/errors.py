@@ -7,6 +7,9 @@ GatewayError
 │   ├── PayloadTooLargeError             a body, an image, a text or a batch above its limit
 │   ├── InvalidInputError                well formed, but the image or text cannot be classified
 │   └── UnknownVariantError              no variant of that name
+├── AccessError                      who calls may not have what was asked for
+│   ├── UnauthenticatedError             no key, or none that is good
+│   └── ForbiddenError                   a good key that does not allow it
 ├── UnavailableError                 nobody's fault; trying again later can succeed
 │   ├── AdmissionRefusedError            refused at arrival: could not be answered in time
 │   ├── OverloadedError                  Triton has more work than it takes on
@@ -22,10 +25,18 @@ GatewayError
 
 StartError                           the process cannot start; for the operator
 ├── SettingsError                    the environment does not make valid settings
+├── KeysFileError                    the file of API keys cannot be used
+├── ExposedWithoutKeysError          other machines could reach it, and nothing asks for keys
 └── BindError                        an address to listen on is taken or not ours
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 class GatewayError(Exception):
@@ -88,6 +99,66 @@ class InvalidInputError(RequestError):
 
 class UnknownVariantError(RequestError):
     """No variant of the requested name exists."""
+
+
+class AccessError(GatewayError):
+    """Who calls may not have what was asked for."""
+
+
+class UnauthenticatedError(AccessError):
+    """No API key was sent, or none that is good.
+
+    Attributes:
+        has_key: whether one was sent.
+    """
+
+    def __init__(self, code: str, detail: str, *, has_key: bool) -> None:
+        self.code = code
+        self.has_key = has_key
+        super().__init__(detail)
+
+    @classmethod
+    def missing(cls, scope: str | None = None) -> Self:
+        """Nothing was sent where a key is needed."""
+        which = f"an API key with the scope {scope}" if scope else "an API key"
+        return cls(
+            "key_missing",
+            f"This needs {which}: send it as X-Api-Key or as Authorization: Bearer.",
+            has_key=False,
+        )
+
+    @classmethod
+    def unknown(cls) -> Self:
+        """What was sent is not a key of this service."""
+        return cls(
+            "key_unknown",
+            "The API key is not one of this service's. Check that it was copied whole; if it was, "
+            "it has been withdrawn: ask the operator for another.",
+            has_key=True,
+        )
+
+    @classmethod
+    def expired(cls, key_id: str) -> Self:
+        """The key was good once."""
+        return cls(
+            "key_expired",
+            f"The API key {key_id} has expired: ask the operator for another.",
+            has_key=True,
+        )
+
+
+class ForbiddenError(AccessError):
+    """The API key is good and does not allow this; `scope` is what it lacks.
+
+    Attributes:
+        scope: what the key would have to allow.
+    """
+
+    code = "scope_missing"
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        super().__init__(f"The API key has no scope {scope}: ask the operator for one that has.")
 
 
 class UnavailableError(GatewayError):
@@ -210,6 +281,40 @@ class StartError(Exception):
 
 class SettingsError(StartError):
     """The environment does not make valid settings."""
+
+
+class KeysFileError(StartError):
+    """The file of API keys cannot be used; none of it is.
+
+    Attributes:
+        path: of the file.
+        faults: the place and the rule of each thing that is wrong, never what stands there.
+    """
+
+    def __init__(self, path: Path, faults: Sequence[str]) -> None:
+        self.path = path
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        super().__init__(
+            f"The file of API keys {path} cannot be used:\n{lines}\n"
+            "python -m gateway.keys new --help shows what an entry looks like."
+        )
+
+
+class ExposedWithoutKeysError(StartError):
+    """Other machines could reach the process, and there are no API keys to ask for.
+
+    Attributes:
+        host: that is not loopback.
+    """
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(
+            f"Without API keys the gateway serves this machine alone, and {host} is open to "
+            "others. Make a key with `python -m gateway.keys new --id NAME --scope classify --file "
+            "keys.toml` and set DIPTYCH_GATEWAY_API_KEYS_FILE=keys.toml, or bind 127.0.0.1."
+        )
 
 
 class BindError(StartError):

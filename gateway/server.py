@@ -23,6 +23,8 @@ import uvicorn
 from gateway.api.http_protocol import TimedHttpProtocol
 from gateway.app import Collaborators, create_app, create_grpc_server, make_collaborators
 from gateway.errors import BindError
+from gateway.identity.exposure import first_keys, is_loopback
+from gateway.identity.keys_watch import KeysWatch
 from gateway.telemetry.logs import log_event
 from gateway.triton.grpc_backend import TritonBackend
 
@@ -86,15 +88,16 @@ async def serve_until(
         on_started: called once, when both servers accept.
 
     Raises:
-        BindError: an address is taken or not ours.
+        StartError: the keys cannot be used, or an address is taken or not ours.
     """
+    keys = first_keys(settings.api_keys_file, settings.http_host, settings.grpc_host)
     backend = TritonBackend(
         settings.triton_grpc_url,
         max_request_bytes=settings.max_image_bytes + 4 * settings.max_text_chars,
     )
     parts: Collaborators | None = None
     try:
-        parts = make_collaborators(settings, backend)
+        parts = make_collaborators(settings, backend, keys)
         with _bind_http(settings.http_host, settings.http_port) as http_socket:
             await _run_servers(stop, parts, http_socket, on_started)
     finally:
@@ -122,6 +125,7 @@ async def _run_servers(
     gc.freeze()
     async with asyncio.TaskGroup() as tasks:
         polling = tasks.create_task(parts.poller.run())
+        watching = tasks.create_task(_watch_keys(parts))
         mirroring = tasks.create_task(grpc_server.mirror_readiness())
         serving = tasks.create_task(http_server.serve(sockets=[http_socket]))
         await grpc_server.start()
@@ -129,8 +133,18 @@ async def _run_servers(
         await stop.wait()
         await _drain(parts, http_server, serving, grpc_server)
         polling.cancel()
+        watching.cancel()
         mirroring.cancel()
     log_event(_LOG, logging.INFO, "stopped")
+
+
+async def _watch_keys(parts: Collaborators) -> None:
+    settings = parts.settings
+    if settings.api_keys_file is None:
+        return
+    is_exposed = not (is_loopback(settings.http_host) and is_loopback(settings.grpc_host))
+    watch = KeysWatch(settings.api_keys_file, parts.key_ring, parts.metrics, is_exposed=is_exposed)
+    await watch.run()
 
 
 def _log_started(ports: Ports) -> None:

@@ -6,6 +6,7 @@ variable with that prefix is refused: a misspelt setting must not silently keep 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -32,6 +33,11 @@ class Settings(BaseSettings):
     http_port: Port = Field(8080, description="Port of the HTTP server; 0 takes a free one.")
     grpc_host: str = Field("127.0.0.1", description="Address that the gRPC server binds.")
     grpc_port: Port = Field(8081, description="Port of the gRPC server; 0 takes a free one.")
+    api_keys_file: Path | None = Field(
+        None,
+        description="File of API keys, read again when it changes; unset: no keys, and only "
+        "loopback may be bound.",
+    )
     triton_grpc_url: str = Field(
         "127.0.0.1:8001",
         min_length=1,

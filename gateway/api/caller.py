@@ -5,12 +5,14 @@ Header names of HTTP and metadata keys of gRPC are the same, and both come in lo
 
 from __future__ import annotations
 
-import hashlib
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.admission.arrival import Priority
 from gateway.errors import MalformedRequestError
+
+if TYPE_CHECKING:
+    from gateway.identity.principal import Principal
 
 API_KEY: Final = "x-api-key"
 DEADLINE_KEY: Final = "diptych-deadline-ms"
@@ -38,19 +40,18 @@ def deadline_budget_s(text: str | None) -> float | None:
     return budget_ms / 1000
 
 
-def client_name(api_key: str | None, peer: str) -> str:
+def client_name(principal: Principal, peer: str) -> str:
     """Names the client whose share of the places a request counts against.
 
     Args:
-        api_key: the key that was sent, if one was. It names the client and proves nothing.
+        principal: who calls.
         peer: the address that the connection comes from, without the port.
 
     Returns:
-        A digest of the key, which itself is kept nowhere, or the address.
+        The key's id, or for a caller without a key the address. A key's id holds neither dot nor
+        colon, so that no address is one.
     """
-    if api_key is None:
-        return peer
-    return hashlib.blake2s(api_key.encode(), digest_size=12).hexdigest()
+    return peer if principal.is_anonymous else principal.key_id
 
 
 def priority(text: str | None) -> Priority:

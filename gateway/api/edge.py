@@ -109,6 +109,8 @@ async def _send_problem(problem: Problem, error: Exception, send: Send, *, is_la
     ]
     if problem.retry_after_s is not None:
         headers.append((b"retry-after", str(problem.retry_after_s).encode()))
+    if problem.challenge is not None:
+        headers.append((b"www-authenticate", problem.challenge.encode()))
     if is_last:
         headers.append((b"connection", b"close"))
     if isinstance(error, HTTPException) and error.headers:  # Allow, of a 405

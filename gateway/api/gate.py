@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.admission.arrival import Arrival
 from gateway.admission.deadline import Deadline
+from gateway.api.authentication import principal_in
 from gateway.api.caller import (
-    API_KEY,
     DEADLINE_KEY,
     PRIORITY_KEY,
     client_name,
@@ -20,6 +20,8 @@ from gateway.api.caller import (
     priority,
 )
 from gateway.api.edge import observation_in
+from gateway.identity.principal import Scope as AccessScope
+from gateway.identity.principal import require
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -31,7 +33,7 @@ CLASSIFY_PATH: Final = "/v1/classify"
 BATCH_PATH: Final = "/v1/classify:batch"
 
 _SCOPE_KEY: Final = "diptych.ticket"
-_HEADERS: Final = {each.encode(): each for each in (API_KEY, DEADLINE_KEY, PRIORITY_KEY)}
+_HEADERS: Final = {each.encode(): each for each in (DEADLINE_KEY, PRIORITY_KEY)}
 
 
 def ticket_of(request: Request) -> Ticket:
@@ -59,6 +61,7 @@ class Gate:
         """Serves one request.
 
         Raises:
+            AccessError: its caller has no key that allows it.
             AdmissionRefusedError: it is not let in.
             MalformedRequestError: a header of ours cannot be read.
         """
@@ -67,6 +70,8 @@ class Gate:
             return
         observation = observation_in(scope)
         observation.route = scope["path"]
+        principal = principal_in(scope)
+        require(principal, AccessScope.CLASSIFY)
         said = {
             _HEADERS[name]: value.decode("latin-1")
             for name, value in scope["headers"]
@@ -79,7 +84,7 @@ class Gate:
         arrival = Arrival(
             deadline.lowered_to(deadline_budget_s(said.get(DEADLINE_KEY))),
             priority(said.get(PRIORITY_KEY)),
-            client_name(said.get(API_KEY), (scope.get("client") or ("",))[0]),
+            client_name(principal, (scope.get("client") or ("",))[0]),
         )
         with self._admission.admit(arrival) as ticket:
             scope[_SCOPE_KEY] = ticket

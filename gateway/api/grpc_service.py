@@ -12,8 +12,8 @@ import grpc
 
 from gateway.admission.arrival import Arrival
 from gateway.admission.forecast import WorkKind
+from gateway.api.authentication import key_in
 from gateway.api.caller import (
-    API_KEY,
     DEADLINE_KEY,
     PRIORITY_KEY,
     client_name,
@@ -25,7 +25,8 @@ from gateway.api.grpc_messages import to_item, to_problem_message, to_response
 from gateway.api.observation import Observation, request_id_from
 from gateway.api.problems import Problem, to_problem
 from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
-from gateway.errors import DrainingError
+from gateway.errors import AccessError, DrainingError
+from gateway.identity.principal import Scope, require
 from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from gateway.admission.admission import Admission
     from gateway.classification.classifier import Classifier
+    from gateway.identity.key_ring import KeyRing
+    from gateway.identity.principal import Principal
     from gateway.readiness import Readiness
     from gateway.telemetry.metrics import Metrics
 
@@ -68,16 +71,18 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         classifier: the use case.
         limits: of the envelope.
         admission: refuses what cannot be answered in time; each message of a stream is one.
+        key_ring: says who calls; for each message of a stream anew, as keys expire.
         readiness: says when streams are to end.
         metrics: where requests and faults are counted.
         max_stream_concurrency: messages of one stream in flight; further ones wait unread.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one for each collaborator
         self,
         classifier: Classifier,
         limits: EnvelopeLimits,
         admission: Admission,
+        key_ring: KeyRing,
         readiness: Readiness,
         metrics: Metrics,
         *,
@@ -86,6 +91,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         self._classifier = classifier
         self._limits = limits
         self._admission = admission
+        self._key_ring = key_ring
         self._readiness = readiness
         self._metrics = metrics
         self._max_stream_concurrency = max_stream_concurrency
@@ -122,6 +128,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         """
         request_id = _request_id(context)
         caller = _Caller.of(context)
+        await self._end_if_denied(context, caller)
         slots = asyncio.Semaphore(self._max_stream_concurrency)
         answers: asyncio.Queue[classify_pb2.ClassifyStreamResponse | None] = asyncio.Queue()
 
@@ -157,6 +164,21 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         if self._readiness.is_draining:
             await _abort(context, to_problem(DrainingError(), request_id), request_id)
 
+    async def _end_if_denied(self, context: grpc.aio.ServicerContext, caller: _Caller) -> None:
+        observation = _observe(context, "ClassifyStream")
+        try:
+            self._authenticate(caller, observation)
+        except AccessError as error:
+            problem = observation.note_error(error, self._metrics)
+            observation.finish(self._metrics, problem.kind.grpc_status.name)
+            await _abort(context, problem, observation.request_id)
+
+    def _authenticate(self, caller: _Caller, observation: Observation) -> Principal:
+        principal = self._key_ring.authenticate(key_in(caller.metadata))
+        observation.key_id = principal.key_id
+        require(principal, Scope.CLASSIFY)
+        return principal
+
     async def _stream_answer(
         self,
         message: classify_pb2.ClassifyStreamRequest,
@@ -185,11 +207,12 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         caller: _Caller,
         time_remaining_s: float | None,
     ) -> classify_pb2.ClassifyResponse:
+        principal = self._authenticate(caller, observation)
         deadline = self._admission.deadline(observation.arrived_s).lowered_to(time_remaining_s)
         arrival = Arrival(
             deadline.lowered_to(deadline_budget_s(caller.said(DEADLINE_KEY))),
             priority(caller.said(PRIORITY_KEY)),
-            client_name(caller.said(API_KEY), caller.peer),
+            client_name(principal, caller.peer),
         )
         origin = RequestOrigin(observation.request_id, arrival.deadline, arrival.client)
         request = to_request(to_item(message), origin, self._limits)

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.api.problems import Problem, to_problem
-from gateway.errors import AdmissionRefusedError, BackendError, GatewayError, RequestError
+from gateway.errors import (
+    AccessError,
+    AdmissionRefusedError,
+    BackendError,
+    GatewayError,
+    RequestError,
+)
 from gateway.telemetry.logs import log_event
 from gateway.telemetry.metrics import NONE, Metrics
 
@@ -38,6 +44,7 @@ class Observation:
         route: template of the route; bounded.
         variant: name of the variant; only names that the catalog knows.
         modalities: modality set of the request.
+        key_id: name of the caller's API key, once it is known.
         error_code: code of the error that was answered, or None.
         error: an exception that operators must see, or None.
         is_refused: whether admission refused it; under overload these are most, and the log would
@@ -50,6 +57,7 @@ class Observation:
     route: str
     variant: str = NONE
     modalities: str = NONE
+    key_id: str | None = None
     error_code: str | None = None
     error: BaseException | None = None
     is_refused: bool = False
@@ -69,6 +77,8 @@ class Observation:
         self.is_refused = isinstance(error, AdmissionRefusedError)
         if isinstance(error, RequestError):
             metrics.count_input_fault(error.code)
+        if isinstance(error, AccessError):
+            metrics.count_access_refusal(error.code)
         if isinstance(error, BackendError) or not isinstance(error, GatewayError):
             self.error = error
         return problem
@@ -97,6 +107,7 @@ class Observation:
             request_id=self.request_id,
             method=self.method,
             route=self.route,
+            key_id=self.key_id,
             code=code,
             error_code=self.error_code,
             # Triton's own words, which the caller does not get.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from gateway.api.authentication import OPEN_PATHS
 from gateway.api.problems import KINDS, MEDIA_TYPE
 from gateway.api.schemas import BatchBody, ClassifyBody, ProblemBody
 
@@ -99,7 +100,19 @@ class DocumentedApi(FastAPI):
                 ref_template=_REF,
             )
             schemas |= definitions["$defs"]
+            _document_keys(page)
             schemas[BatchBody.__name__]["properties"]["items"]["items"] = {
                 "$ref": _REF.format(model=ClassifyBody.__name__)
             }
         return page
+
+
+def _document_keys(page: dict[str, Any]) -> None:
+    page["components"]["securitySchemes"] = {
+        "ApiKey": {"type": "apiKey", "in": "header", "name": "X-Api-Key"},
+        "Bearer": {"type": "http", "scheme": "bearer"},
+    }
+    for path, operations in page["paths"].items():
+        if path not in OPEN_PATHS:
+            for operation in operations.values():
+                operation["security"] = [{"ApiKey": []}, {"Bearer": []}]

@@ -44,6 +44,10 @@ KINDS: Final[dict[type[errors.GatewayError], ProblemKind]] = {
     errors.MalformedRequestError: ProblemKind(
         400, "malformed-request", "Malformed request", _CODE.INVALID_ARGUMENT
     ),
+    errors.UnauthenticatedError: ProblemKind(
+        401, "unauthenticated", "Unauthenticated", _CODE.UNAUTHENTICATED
+    ),
+    errors.ForbiddenError: ProblemKind(403, "forbidden", "Forbidden", _CODE.PERMISSION_DENIED),
     errors.UnknownVariantError: ProblemKind(
         404, "unknown-variant", "Unknown variant", _CODE.NOT_FOUND
     ),
@@ -105,6 +109,7 @@ class Problem:
         actual: the value that exceeded it.
         retry_after_s: when another try is worth it.
         retry_after_ms: the same, precisely, where it was computed.
+        challenge: how to authenticate, for the header `WWW-Authenticate`; no member of the object.
     """
 
     kind: ProblemKind
@@ -116,6 +121,7 @@ class Problem:
     actual: int | None = None
     retry_after_s: int | None = None
     retry_after_ms: int | None = None
+    challenge: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Returns the members of the problem object."""
@@ -153,7 +159,17 @@ def to_problem(error: Exception, request_id: str) -> Problem:
         instance,
         retry_after_s=getattr(error, "retry_after_s", None),
         retry_after_ms=getattr(error, "retry_after_ms", None),
+        challenge=_challenge(error),
     )
+
+
+def _challenge(error: errors.GatewayError) -> str | None:
+    """Returns what RFC 6750, 3, has a refused caller told, or None for other errors."""
+    if isinstance(error, errors.UnauthenticatedError):
+        return 'Bearer realm="diptych"' + (', error="invalid_token"' if error.has_key else "")
+    if isinstance(error, errors.ForbiddenError):
+        return f'Bearer realm="diptych", error="insufficient_scope", scope="{error.scope}"'
+    return None
 
 
 def routing_problem(status: int, detail: str, request_id: str) -> Problem:

@@ -122,6 +122,22 @@ class Metrics:
             "Memory that cached answers take.",
             registry=registry,
         )
+        self._api_keys = Gauge(
+            "diptych_gateway_api_keys", "API keys that are loaded.", registry=registry
+        )
+        self._keys_reloads = Counter(
+            "diptych_gateway_api_keys_reloads_total",
+            "Changes of the keys file, by outcome: `loaded`, or `refused` and the old keys go on.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._access_refusals = Counter(
+            "diptych_gateway_access_refusals_total",
+            "Requests and messages refused for want of a good key or of a scope, by the problem's "
+            "code.",
+            ("code",),
+            registry=registry,
+        )
         self._triton_up = Gauge(
             "diptych_gateway_triton_up",
             "1 when the last look at Triton succeeded, else 0.",
@@ -211,6 +227,18 @@ class Metrics:
     def set_answer_cache_bytes(self, size_bytes: int) -> None:
         """Sets what cached answers take."""
         self._answer_cache_bytes.set(size_bytes)
+
+    def set_api_keys(self, count: int) -> None:
+        """Sets how many API keys are loaded."""
+        self._api_keys.set(count)
+
+    def count_keys_reload(self, *, is_refused: bool) -> None:
+        """Counts a change of the keys file."""
+        self._keys_reloads.labels("refused" if is_refused else "loaded").inc()
+
+    def count_access_refusal(self, code: str) -> None:
+        """Counts one request that came without the key or the scope it needs."""
+        self._access_refusals.labels(code).inc()
 
     def set_triton_up(self, is_up: bool) -> None:
         """Says whether the last look at Triton succeeded."""

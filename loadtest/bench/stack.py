@@ -17,6 +17,7 @@ from deploy.local.service import Endpoint, Launch, Service
 from deploy.local.triton_server import BundledTriton, free_ports
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -29,13 +30,20 @@ _READY_TIMEOUT_S: Final = 60.0
 class Stack:
     """Triton and the gateway, running from entry to exit."""
 
-    def __init__(self, repository: Path, variant: ServedVariant, log_folder: Path) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        variant: ServedVariant,
+        log_folder: Path,
+        gateway_settings: Mapping[str, str] | None = None,
+    ) -> None:
         """Prepares; the processes start on entry.
 
         Args:
             repository: the model repository.
             variant: what to serve.
             log_folder: where both write their logs.
+            gateway_settings: of the gateway, as environment variables; None: as they are.
         """
         http, grpc, metrics, gateway_http, gateway_grpc = free_ports(5, _HOST)
         triton = BundledTriton(
@@ -54,7 +62,7 @@ class Stack:
             grpc_port=gateway_grpc,
             triton_grpc_url=triton.grpc_url,
             # The corpus is small and sent again and again; each request is to be work of its own.
-            variables={"DIPTYCH_GATEWAY_HAS_COALESCING": "false"},
+            variables={"DIPTYCH_GATEWAY_HAS_COALESCING": "false", **(gateway_settings or {})},
             log_path=log_folder / "gateway.log",
         )
         self.address = (_HOST, gateway_http)

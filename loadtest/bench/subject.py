@@ -10,7 +10,7 @@ from loadtest.bench.load import Server
 from loadtest.bench.stack import BaselineServer, BaselineSettings, Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from loadtest.bench.corpus import Example
@@ -37,9 +37,13 @@ class Subject:
         """Says what to send to a server."""
         return Server.at(address, self.corpus, self.variant.labels)
 
-    def stack(self) -> Stack:
-        """Makes the service on free ports, not started yet."""
-        return Stack(self.repository, self.variant, self.log_folder)
+    def stack(self, gateway_settings: Mapping[str, str] | None = None) -> Stack:
+        """Makes the service on free ports, not started yet.
+
+        Args:
+            gateway_settings: environment variables for the gateway; None: none of our own.
+        """
+        return Stack(self.repository, self.variant, self.log_folder, gateway_settings)
 
     def baseline(self, settings: BaselineSettings) -> BaselineServer:
         """Makes a baseline on a free port, not started yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,7 +24,8 @@ from loadtest.bench.command import (
 )
 from loadtest.bench.machine import this_machine
 from loadtest.bench.narrator import Narrator
-from loadtest.fairness.run import judge, measure
+from loadtest.fairness.keys import KEYS_FILE_SETTING, add_key, start_keys_file
+from loadtest.fairness.run import CLIENTS, judge, measure
 from loadtest.overload.run import Plan
 
 if TYPE_CHECKING:
@@ -60,10 +62,13 @@ def _measure(
     subject: Subject, plan: Plan, narrator: Narrator, output: Path, *, is_quick: bool
 ) -> tuple[Verdict, ...]:
     variant = subject.variant
-    with subject.stack() as stack:
-        narrator.say(f"{variant.name}@{variant.digest[:12]} is up")
-        server = subject.server(stack.address)
-        fairness = measure(server, plan, narrator)
+    with TemporaryDirectory() as folder:
+        keys_file = start_keys_file(Path(folder))
+        keys = {name: add_key(keys_file, name) for name in CLIENTS}
+        with subject.stack({KEYS_FILE_SETTING: str(keys_file)}) as stack:
+            narrator.say(f"{variant.name}@{variant.digest[:12]} is up")
+            server = subject.server(stack.address)
+            fairness = measure(server, keys, plan, narrator)
     verdicts = () if is_quick else judge(fairness)
     figures = {
         "machine": asdict(this_machine()),

@@ -17,7 +17,7 @@ from loadtest.overload.open_loop import OpenLoop, Reply, Stretch
 from loadtest.overload.run import Plan, sustainable_rps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loadtest.bench.load import Server
     from loadtest.bench.narrator import Narrator
@@ -27,6 +27,7 @@ MAX_P99_MS: Final = 500.0
 MIN_KEPT_RATIO: Final = 0.95
 """Of the modest client's requests; a P99 of what was let in would say nothing of what was not."""
 
+CLIENTS: Final = ("modest", "greedy")
 _SHARES: Final = 2
 _MODEST_RATIO: Final = 0.5  # of its share
 _SETTLING_S: Final = 1.0  # from the greedy client's first request until all is in step
@@ -84,11 +85,20 @@ class FairnessFigures:
     greedy: ClientFigures
 
 
-def measure(server: Server, plan: Plan, narrator: Narrator) -> FairnessFigures:
-    """Measures both clients; they differ in their API key."""
+def measure(
+    server: Server, keys: Mapping[str, str], plan: Plan, narrator: Narrator
+) -> FairnessFigures:
+    """Measures both clients; they differ in their API key.
+
+    Args:
+        server: the service.
+        keys: the key of each of `CLIENTS`.
+        plan: how long.
+        narrator: is told the figures.
+    """
     sustained_rps = sustainable_rps(server, plan, narrator)
     share_rps = sustained_rps / _SHARES
-    modest, greedy = _as_client(server, "modest"), _as_client(server, "greedy")
+    modest, greedy = (_as_client(server, keys[name]) for name in CLIENTS)
 
     def load(client: Server, rate_rps: float, seed: int) -> ClientFigures:
         with OpenLoop(client) as loop:

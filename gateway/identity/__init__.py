@@ -1,0 +1,1 @@
+"""Who calls: API keys, what they allow, and the file that they are read from."""
