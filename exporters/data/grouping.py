@@ -7,9 +7,11 @@ the image encoder.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from exporters.data.twins import twin_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from exporters.data.examples import Example
-
-_BLOCK_ROWS: Final = 1024  # of the cosine matrix: 1024 x 100,000 images are 400 MB, not 40 GB
 
 
 def group_examples(
@@ -40,8 +40,9 @@ def group_examples(
         forest.join(position, first_with.setdefault(("text", example.text.casefold()), position))
         if example.group is not None:
             forest.join(position, first_with.setdefault(("group", example.group), position))
-    for left, right in _twins(image_features, twin_cosine):
-        forest.join(left, right)
+    for first, second in twin_pairs(image_features, twin_cosine):
+        for left, right in zip(first.tolist(), second.tolist(), strict=True):
+            forest.join(left, right)
     return np.array([forest.root(position) for position in range(len(image_features))])
 
 
@@ -60,18 +61,6 @@ def join_groupings(groupings: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
         for position, group in enumerate(grouping.tolist()):
             forest.join(position, first_with.setdefault(group, position))
     return np.array([forest.root(position) for position in range(len(groupings[0]))])
-
-
-def _twins(features: NDArray[np.float32], twin_cosine: float) -> Iterable[tuple[int, int]]:
-    # Centred: encoder features share a large common direction that makes all cosines high.
-    centred = features - features.mean(axis=0)
-    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = centred / np.maximum(lengths, np.finfo(np.float32).tiny)
-    for start in range(0, len(unit), _BLOCK_ROWS):
-        cosines = unit[start : start + _BLOCK_ROWS] @ unit.T  # (block, examples)
-        for row, column in np.argwhere(cosines > twin_cosine):
-            if start + row < column:
-                yield int(start + row), int(column)
 
 
 class _Forest:

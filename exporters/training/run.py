@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _CODE: Final = (
     "exporters.data.grouping",
     "exporters.data.split",
+    "exporters.data.twins",
     "exporters.heads",
     "exporters.training",
 )
