@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from exporters.accelerators.cli import QuantisedOption
+from exporters.accelerators.cli import app as accelerators_app
 from exporters.errors import ExporterError, NotTrainedError
 from exporters.recipe import load_recipe
+from exporters.repository.native_target import Precision, native_target
 from exporters.workspace import DEFAULT_WORKSPACE, Workspace
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 
     from exporters.doctor import Finding
     from exporters.recipe import Recipe
+    from exporters.repository.native_target import NativeTarget
 
 EXIT_FINDINGS: Final = 1
 EXIT_USER_ERROR: Final = 2
@@ -56,6 +60,7 @@ class Target(StrEnum):
     EMBEDDED = "embedded"
     CPU = "cpu"
     GPU = "gpu"
+    TENSORRT = "tensorrt"
 
 
 app = typer.Typer(
@@ -65,6 +70,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(accelerators_app)
 
 
 @app.command(epilog="Example: python -m exporters train openmoji")
@@ -122,9 +128,9 @@ def compare(
 
 @app.command(
     epilog="Examples: python -m exporters export openmoji --model-repository models; "
-    "python -m exporters export openmoji --target cpu --target gpu"
+    "python -m exporters export openmoji --target cpu --target gpu --target tensorrt"
 )
-def export(
+def export(  # noqa: PLR0913, PLR0917  # a command has as many as it has options
     recipe: RecipeArgument,
     workspace: WorkspaceOption = DEFAULT_WORKSPACE,
     model_repository: RepositoryOption = Path("model_repository"),
@@ -143,6 +149,14 @@ def export(
             show_default="targets in the workspace",
         ),
     ] = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(
+            help="of the encoders of all unproved targets",
+            show_default="fp32 on the CPU, else fp16",
+        ),
+    ] = None,
+    quantised_graphs: QuantisedOption = None,
 ) -> None:
     """Trains when needed, converts to ONNX, proves parity through Triton, and publishes.
 
@@ -154,7 +168,9 @@ def export(
     if Target.EMBEDDED in targets:
         _export_embedded(loaded, place, model_repository)
     if names := [name for name in targets if name is not Target.EMBEDDED]:
-        _export_unproved(loaded, place, names, target_folder or place.targets_folder)
+        folder = target_folder or place.targets_folder
+        natives = [native_target(name, precision) for name in names]
+        _export_unproved(loaded, place, natives, folder, quantised_graphs)
 
 
 @app.command(
@@ -209,16 +225,21 @@ def _export_embedded(recipe: Recipe, workspace: Workspace, model_repository: Pat
 
 
 def _export_unproved(
-    recipe: Recipe, workspace: Workspace, names: Sequence[Target], folder: Path
+    recipe: Recipe,
+    workspace: Workspace,
+    targets: Sequence[NativeTarget],
+    folder: Path,
+    quantised: Path | None,
 ) -> None:
+    from exporters.publishing.engines import engine_table
     from exporters.publishing.native import export_native
-    from exporters.repository.native_target import NATIVE_TARGETS
 
-    targets = [NATIVE_TARGETS[name.value] for name in names]
-    for written in export_native(recipe, workspace, targets, folder):
+    for written in export_native(recipe, workspace, targets, folder, quantised=quantised):
         for modalities, ensemble in written.ensembles.items():
             print(f"Written for {written.target}, NOT PROVED, for {modalities}: {ensemble}")
         _print_warnings(written.warnings)
+        if written.engines:
+            print(engine_table(written.engines))
         print(f"Model repository of {written.target}: {written.repository}")
 
 

@@ -15,6 +15,7 @@
     │   └── SplitError               too few examples to train, calibrate and hold out
     ├── ComparisonError              recipes that cannot be compared with each other
     ├── NotTrainedError              asked for a head that was not trained yet
+    ├── QuantisedGraphsError         int8 was asked for without the graphs that are to be served
     ├── EmptyRepositoryError         a model repository without a model
     ├── UnfitRepositoryError         the doctor found errors in what was to be published
     ├── ServingError                 Triton did not load the exported models, or refused a sample
@@ -260,6 +261,24 @@ class NotTrainedError(ExporterError):
     def remedy(self) -> str:
         """Gives the command that trains it."""
         return f"Run: python -m exporters train {self.recipe} --workspace {self.workspace}"
+
+
+@dataclass(eq=False)
+class QuantisedGraphsError(ExporterError):
+    """Precision int8 without Q/DQ graphs; `folder` is None when none was named."""
+
+    folder: Path | None
+    missing: Sequence[str]
+
+    def __str__(self) -> str:
+        files = " and ".join(self.missing)
+        place = f"'{self.folder}' does not hold" if self.folder else "no folder was given with"
+        return f"Precision int8 needs Q/DQ graphs, and {place} {files}."
+
+    @property
+    def remedy(self) -> str:
+        """Names the option."""
+        return "Name the folder that holds both with --quantised-graphs."
 
 
 @dataclass(eq=False)

@@ -9,6 +9,7 @@
     ├── comparisons/<recipe>-<digest>/  table, figures and plot of a comparison
     ├── publications/<recipe>.json       what was exported last, and from what
     ├── samples/<variant>/               one held-out example, for trying the served model
+    ├── timings/<library>.cache          kernels that TensorRT timed, for the next build
     └── targets/<target>/                model repositories that were exported and not proved
 
 Everything in it can be deleted: the next run makes it again.
@@ -63,6 +64,11 @@ class Workspace:
     def targets_folder(self) -> Path:
         """Where variants for targets that cannot be proved here are written."""
         return self.root / "targets"
+
+    def timing_cache_file(self, library: str, device: str) -> Path:
+        """Where the kernels are kept that a version of TensorRT timed on one kind of GPU."""
+        name = "-".join(f"{library} {device}".split())
+        return self.root / "timings" / f"{name}.cache"
 
     def sample_folder(self, variant: str) -> Path:
         """Where one held-out example of a variant lies, as `sample.json` and an image."""

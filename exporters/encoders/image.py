@@ -77,7 +77,8 @@ class NormalisedImageModel(nn.Module):
         Returns:
             float32 (batch, dim) and (batch, cells, cell_dim).
         """
-        planes = pixels.permute(0, 3, 1, 2).to(torch.float32)  # (batch, 3, height, width)
+        # Cast first: of bytes TensorRT takes nothing but a graph's input, and transposes none.
+        planes = pixels.to(torch.float32).permute(0, 3, 1, 2)  # (batch, 3, height, width)
         encoded: Encoded = self.network((planes - self.mean) / self.std)
         return encoded
 

@@ -1,6 +1,6 @@
-"""A variant for the targets `cpu` and `gpu`: converted, examined and written, not proved.
+"""A variant for the targets `cpu`, `gpu` and `tensorrt`: converted, examined, written, not proved.
 
-The Triton that is bundled here has no onnxruntime backend, so parity cannot be proved where this
+The Triton that is bundled here has neither backend, so parity cannot be proved where this
 runs. The manifests say so (`parity` is null), the gateway routes nothing to such ensembles, and
 they are written to a folder of their own, never into the repository that is served.
 """
@@ -8,16 +8,16 @@ they are written to a folder of their own, never into the repository that is ser
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from exporters.conversion.half_precision import write_half_precision
+from exporters.conversion.tensorrt.library import find_tensorrt
 from exporters.evaluation.quality import measure_quality
 from exporters.publishing.checkup import fit_to_publish
-from exporters.publishing.stage import Graphs, convert, unproved_manifests
+from exporters.publishing.engines import build_engines
+from exporters.publishing.precision import in_precision, require_quantised
+from exporters.publishing.stage import convert, unproved_manifests
 from exporters.repository.native_models import (
     NativeBranches,
     decode_folder,
@@ -27,13 +27,17 @@ from exporters.repository.native_models import (
     text_graph_folder,
     tokenise_folder,
 )
+from exporters.repository.native_target import Precision
 from exporters.repository.publish import publish, staging, write_model
 from exporters.training import train
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from exporters.conversion.tensorrt.engine import EngineReport
+    from exporters.conversion.tensorrt.library import TensorRt
     from exporters.doctor import Finding
+    from exporters.publishing.stage import Graphs
     from exporters.recipe import Recipe
     from exporters.repository.model_folder import ModelFolder
     from exporters.repository.native_target import NativeTarget
@@ -53,16 +57,24 @@ class Written:
         repository: a Triton model repository with this target's models alone.
         ensembles: model names by modality set.
         warnings: what the doctor says of it, apart from the missing proof.
+        engines: what TensorRT built of its graphs; empty for other targets.
     """
 
     target: str
     repository: Path
     ensembles: dict[ModalitySet, str]
     warnings: tuple[Finding, ...]
+    engines: tuple[EngineReport, ...] = ()
 
 
 def export_native(
-    recipe: Recipe, workspace: Workspace, targets: Sequence[NativeTarget], folder: Path
+    recipe: Recipe,
+    workspace: Workspace,
+    targets: Sequence[NativeTarget],
+    folder: Path,
+    *,
+    quantised: Path | None = None,
+    find_library: Callable[[], TensorRt] = find_tensorrt,
 ) -> tuple[Written, ...]:
     """Writes a variant for native targets, into `folder`/<target>.
 
@@ -71,15 +83,31 @@ def export_native(
         workspace: where features and heads are kept.
         targets: what to export it for; graphs are converted once for all.
         folder: where the repositories lie.
+        quantised: for targets of precision int8, the folder of their Q/DQ graphs.
+        find_library: what builds engines for a target `tensorrt`.
 
     Raises:
+        QuantisedGraphsError, MissingRequirementError, NoAcceleratorError: graphs of precision int8,
+            or what engines are built with, are not there; told before anything is trained.
         ExporterError: data, encoders or conversion failed, or the doctor found an error; what was
             written before is as it was.
     """
+    if any(each.precision is Precision.INT8 for each in targets):
+        require_quantised(quantised)
+    library = find_library() if any(each.backend == "tensorrt" for each in targets) else None
     variant = train(recipe, workspace)
     with tempfile.TemporaryDirectory(prefix="diptych-graphs-") as scratch:
         graphs = convert(variant, Path(scratch))
-        return tuple(_write(variant, graphs, target, folder / target.name) for target in targets)
+        written = []
+        for target in targets:
+            served = in_precision(variant, graphs, target.precision, quantised)
+            engines: tuple[EngineReport, ...] = ()
+            if library is not None and target.backend == "tensorrt":
+                cache = workspace.timing_cache_file(library.version, library.device)
+                served, engines = build_engines(variant, served, target, library, cache)
+            each = _write(variant, served, target, folder / target.name)
+            written.append(replace(each, engines=engines))
+        return tuple(written)
 
 
 def _write(
@@ -115,28 +143,10 @@ def _write(
 
 def _branches(variant: TrainedVariant, graphs: Graphs, target: NativeTarget) -> NativeBranches:
     recipe = variant.recipe.target
-    text_graph, image_graph = graphs.text, graphs.image
-    if target.precision == "fp16":
-        text_graph, image_graph = _in_half_precision(variant, graphs)
     image_encoder, text_encoder = variant.image_encoder, variant.text_encoder
     return NativeBranches(
         decode=decode_folder(image_encoder, recipe, target),
-        image=image_graph_folder(image_encoder, image_graph, recipe, target),
+        image=image_graph_folder(image_encoder, graphs.image, recipe, target),
         tokenise=tokenise_folder(text_encoder, recipe, target),
-        text=text_graph_folder(text_encoder, text_graph, recipe, target),
+        text=text_graph_folder(text_encoder, graphs.text, recipe, target),
     )
-
-
-def _in_half_precision(variant: TrainedVariant, graphs: Graphs) -> tuple[Path, Path]:
-    """Writes fp16 graphs beside the others, each compared on its own kind of input."""
-    text_graph, image_graph = (
-        graph.with_stem(f"{graph.stem}-fp16") for graph in (graphs.text, graphs.image)
-    )
-    ids, mask = variant.text_encoder.tokenizer.encode_batch(
-        ["a short text", "a longer text, so that the mask of the short one hides something " * 3]
-    )
-    write_half_precision(graphs.text, text_graph, {"input_ids": ids, "attention_mask": mask})
-    size = variant.image_encoder.preprocessing
-    noise = np.random.default_rng(0).integers(0, 256, (2, size.height, size.width, 3), np.uint8)
-    write_half_precision(graphs.image, image_graph, {"pixels": noise})
-    return text_graph, image_graph

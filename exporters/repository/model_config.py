@@ -109,16 +109,19 @@ class WarmupSample:
 
 @dataclass(frozen=True)
 class NativeModel:
-    """A graph that Triton's own onnxruntime backend runs.
+    """A graph that Triton's own onnxruntime backend runs, or a plan that its TensorRT backend does.
 
     Attributes:
         name: the immutable model name.
         inputs, outputs: the graph's own tensors.
         max_batch_size: rows of one execution.
         instances: sessions that run it side by side.
-        kind: KIND_CPU, or KIND_AUTO for a GPU where there is one when the model loads.
+        kind: KIND_CPU, KIND_AUTO for a GPU where there is one when the model loads, or KIND_GPU.
         parameters: what the backend reads, such as `intra_op_thread_count`.
         warmup: requests that it answers before it is ready.
+        backend: what runs it.
+        profiles: optimisation profiles of a plan; an instance has all, and takes the one that a
+            batch's shape is in.
         queue: its dynamic batcher's queue.
     """
 
@@ -127,18 +130,27 @@ class NativeModel:
     outputs: Sequence[TensorSpec]
     max_batch_size: int
     instances: int
-    kind: Literal["KIND_CPU", "KIND_AUTO"]
+    kind: Literal["KIND_CPU", "KIND_AUTO", "KIND_GPU"]
     parameters: Mapping[str, str]
     warmup: Sequence[WarmupSample]
+    backend: Literal["onnxruntime", "tensorrt"] = "onnxruntime"
+    profiles: int = 0
     queue: Queue = field(default_factory=Queue)
+
+    @property
+    def file(self) -> str:
+        """What its backend opens, in the version folder."""
+        return "model.plan" if self.backend == "tensorrt" else "model.onnx"
 
     def to_protobuf(self) -> model_config_pb2.ModelConfig:
         """The configuration as Triton's own message."""
         config = _skeleton(self)
-        config.backend = "onnxruntime"
-        config.default_model_filename = "model.onnx"
+        config.backend = self.backend
+        config.default_model_filename = self.file
         config.instance_group.add(
-            count=self.instances, kind=model_config_pb2.ModelInstanceGroup.Kind.Value(self.kind)
+            count=self.instances,
+            kind=model_config_pb2.ModelInstanceGroup.Kind.Value(self.kind),
+            profile=[str(index) for index in range(self.profiles)],
         )
         _add_batcher(config, self.queue)
         for key, value in self.parameters.items():

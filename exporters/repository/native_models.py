@@ -1,12 +1,12 @@
-"""Which Triton models a variant is made of, for the native targets `cpu` and `gpu`.
+"""Which Triton models a variant is made of, for the native targets `cpu`, `gpu` and `tensorrt`.
 
     IMAGE ── decode   ── image encoder ──┐
                                          ├── head ── LOGITS        `both`
     TEXT  ── tokenise ── text encoder  ──┘
 
-Decoding and tokenising are python-backend models; encoders and heads are graphs that Triton's own
-onnxruntime backend runs, so that they can batch on a GPU. Names and signatures of the ensembles are
-those of the target `embedded`.
+Decoding and tokenising are python-backend models; encoders and heads are graphs, or plans, that
+Triton's own onnxruntime or TensorRT backend runs, so that they can batch on a GPU. Names and
+signatures of the ensembles are those of the target `embedded`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from exporters.repository.native_target import NativeTarget
     from gateway.contract.manifest import EnsembleManifest, ModalitySet
 
-_GRAPH: Final = "model.onnx"
 _TOKENIZER: Final = "tokenizer.json"
 
 # Tensors of the python steps, and of the graphs, which `exporters.conversion.graphs` names.
@@ -85,7 +84,7 @@ def tokenise_folder(
             "tokenizer": _TOKENIZER,
             "max_tokens": tokenizer.max_tokens,
             "pad_id": tokenizer.pad_id,
-            "token_buckets": _buckets(tokenizer),
+            "token_buckets": bucket_lengths(tokenizer),
         },
         inputs=(TensorSpec.bytes_of(tensors.TEXT),),
         outputs=(
@@ -112,8 +111,10 @@ def image_graph_folder(
         kind=target.kind,
         parameters=target.parameters,
         warmup=(WarmupSample("image", (pixels,)),),
+        backend=target.backend,
+        profiles=1 if target.backend == "tensorrt" else 0,
     )
-    return identified(f"image-encoder-{target.precision}", model, {_GRAPH: graph})
+    return identified(f"image-encoder-{target.precision}", model, {model.file: graph})
 
 
 def text_graph_folder(
@@ -130,8 +131,10 @@ def text_graph_folder(
         kind=target.kind,
         parameters=target.parameters,
         warmup=samples,
+        backend=target.backend,
+        profiles=len(samples) if target.backend == "tensorrt" else 0,
     )
-    return identified(f"text-encoder-{target.precision}", model, {_GRAPH: graph}, files)
+    return identified(f"text-encoder-{target.precision}", model, {model.file: graph}, files)
 
 
 def head_graph_folder(
@@ -156,8 +159,10 @@ def head_graph_folder(
         kind=target.kind,
         parameters=target.parameters,
         warmup=(WarmupSample("features", features),),
+        backend=target.backend,
+        profiles=1 if target.backend == "tensorrt" else 0,
     )
-    return identified(prefix, model, {_GRAPH: graph})
+    return identified(prefix, model, {model.file: graph})
 
 
 def native_ensemble_folder(
@@ -223,7 +228,7 @@ def _token_tensors(tokens: int) -> tuple[TensorSpec, TensorSpec]:
     )
 
 
-def _buckets(tokenizer: TextTokenizer) -> list[int]:
+def bucket_lengths(tokenizer: TextTokenizer) -> list[int]:
     """Bucket lengths, none below what the encoder was trained on."""
     buckets = token_buckets(tokenizer.max_tokens)
     return sorted({max(bucket, tokenizer.pad_to) for bucket in buckets})
@@ -234,7 +239,7 @@ def _text_warmup(encoder: TextEncoder) -> tuple[tuple[WarmupSample, ...], dict[s
     tokenizer = encoder.tokenizer
     [long_row] = tokenizer.tokenise([_WARMUP_TEXT * tokenizer.max_tokens])
     samples, files = [], {}
-    for bucket in _buckets(tokenizer):
+    for bucket in bucket_lengths(tokenizer):
         specs = _token_tensors(bucket)
         arrays = tokenizer.pad([long_row[:bucket]], bucket)
         names = {spec.name: f"{spec.name}-{bucket}" for spec in specs}

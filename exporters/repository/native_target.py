@@ -1,12 +1,22 @@
-"""What sets the native targets `cpu` and `gpu` apart: one typed description each.
+"""What sets the native targets `cpu`, `gpu` and `tensorrt` apart: one typed description each.
 
-A native target's graphs are run by Triton's own onnxruntime backend; see `native_models`.
+A native target's graphs are run by Triton's own onnxruntime or TensorRT backend; see
+`native_models`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final, Literal
+
+
+class Precision(StrEnum):
+    """In what an encoder's graph computes; int8 by the Q/DQ nodes in it."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
 
 
 @dataclass(frozen=True)
@@ -16,16 +26,19 @@ class NativeTarget:
     Attributes:
         name: what `exporters export --target` calls it.
         device: what the manifest promises; readiness compares it with what serves.
-        kind: Triton's instance kind. KIND_AUTO is decided when a model loads.
+        kind: Triton's instance kind. KIND_AUTO is decided when a model loads; KIND_GPU fails the
+            load where there is no GPU, which is right for a plan: nothing else can run it.
+        backend: what runs the graphs; for `tensorrt` they are plans.
         precision: of the encoders' graphs. The head stays fp32: it is small, and the last to round.
         image_batch, text_batch, head_batch: rows of one execution.
         encoder_instances: sessions of each encoder; None: as many as the recipe's target says.
     """
 
-    name: Literal["cpu", "gpu"]
+    name: Literal["cpu", "gpu", "tensorrt"]
     device: Literal["cpu", "gpu"]
-    kind: Literal["KIND_CPU", "KIND_AUTO"]
-    precision: Literal["fp32", "fp16"]
+    kind: Literal["KIND_CPU", "KIND_AUTO", "KIND_GPU"]
+    backend: Literal["onnxruntime", "tensorrt"]
+    precision: Precision
     image_batch: int
     text_batch: int
     head_batch: int
@@ -38,12 +51,14 @@ class NativeTarget:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """What the onnxruntime backend reads.
+        """What the onnxruntime backend reads; TensorRT's needs nothing said.
 
         Left alone, each session takes every core. One thread a session, and as many sessions as
         cores, is what served most on the CPU (exporters/DECISIONS.md, 1); on a GPU the thread only
         hands on the work, and should the GPU be missing it must not starve the other models.
         """
+        if self.backend == "tensorrt":
+            return {}
         return {"intra_op_thread_count": "1", "inter_op_thread_count": "1"}
 
 
@@ -54,7 +69,8 @@ NATIVE_TARGETS: Final[dict[str, NativeTarget]] = {
             name="cpu",
             device="cpu",
             kind="KIND_CPU",
-            precision="fp32",
+            backend="onnxruntime",
+            precision=Precision.FP32,
             image_batch=4,
             text_batch=16,
             head_batch=16,
@@ -64,7 +80,19 @@ NATIVE_TARGETS: Final[dict[str, NativeTarget]] = {
             name="gpu",
             device="gpu",
             kind="KIND_AUTO",
-            precision="fp16",
+            backend="onnxruntime",
+            precision=Precision.FP16,
+            image_batch=32,
+            text_batch=64,
+            head_batch=64,
+            encoder_instances=1,
+        ),
+        NativeTarget(
+            name="tensorrt",
+            device="gpu",
+            kind="KIND_GPU",
+            backend="tensorrt",
+            precision=Precision.FP16,
             image_batch=32,
             text_batch=64,
             head_batch=64,
@@ -72,3 +100,9 @@ NATIVE_TARGETS: Final[dict[str, NativeTarget]] = {
         ),
     )
 }
+
+
+def native_target(name: str, precision: Precision | None = None) -> NativeTarget:
+    """The target of a name, in its own precision or another."""
+    target = NATIVE_TARGETS[name]
+    return target if precision is None else replace(target, precision=precision)

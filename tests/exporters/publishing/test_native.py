@@ -12,6 +12,8 @@ from deploy.local.errors import RepositoryError
 from deploy.local.published import select
 from deploy.local.triton_server import BundledTriton, free_ports
 from exporters.cli import main
+from exporters.conversion.tensorrt.library import find_rehearsal
+from exporters.conversion.tensorrt.precisions import PRODUCTS
 from exporters.doctor import examine, read_repository
 from exporters.evaluation.parity import compare, served_logits, torch_logits
 from exporters.publishing.native import export_native
@@ -52,8 +54,13 @@ def variant(folder: Path) -> TrainedVariant:
 @pytest.fixture(scope="module")
 def written(variant: TrainedVariant, folder: Path) -> dict[str, Written]:
     targets = tuple(NATIVE_TARGETS.values())
-    workspace = Workspace(folder / "workspace")
-    repositories = export_native(variant.recipe, workspace, targets, folder / "targets")
+    repositories = export_native(
+        variant.recipe,
+        Workspace(folder / "workspace"),
+        targets,
+        folder / "targets",
+        find_library=find_rehearsal,
+    )
     return {each.target: each for each in repositories}
 
 
@@ -65,9 +72,44 @@ def test_export_native_is_written_unproved_and_otherwise_sound(
     manifests = [ensemble.manifest for ensemble in repository.ensembles]
 
     assert {manifest.parity for manifest in manifests if manifest} == {None}
-    assert {manifest.expected_device for manifest in manifests if manifest} == {target}
+    device = NATIVE_TARGETS[target].device
+    assert {manifest.expected_device for manifest in manifests if manifest} == {device}
     assert {finding.code for finding in examine(repository)} == {"passport-missing"}
     assert len(repository.models) == 10
+
+
+def test_export_native_for_tensorrt_builds_all_its_graphs_in_the_precision_that_it_names(
+    written: dict[str, Written],
+) -> None:
+    products = {each.graph: each.layers[PRODUCTS] for each in written["tensorrt"].engines}
+    plans = list(written["tensorrt"].repository.glob("*/1/model.plan"))
+
+    assert {name: set(found) for name, found in products.items()} == {
+        "image-fp16.onnx": {"fp16"},
+        "text-fp16.onnx": {"fp16"},
+        "head-both.onnx": {"fp32"},
+        "head-text.onnx": {"fp32"},
+        "head-image.onnx": {"fp32"},
+    }
+    assert len(plans) == len(products)
+
+
+def test_export_command_for_tensorrt_without_its_package_trains_nothing_and_says_why(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    recipe = str(folder / "recipe" / "shapes.toml")
+    words = ["exporters", "export", recipe, "--target", "tensorrt", "--workspace", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", words)
+
+    with pytest.raises(SystemExit) as ending:
+        main()
+
+    assert ending.value.code == 2
+    assert "'tensorrt' is not installed" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_export_native_is_not_chosen_to_be_served(written: dict[str, Written]) -> None:

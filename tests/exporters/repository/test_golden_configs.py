@@ -35,7 +35,7 @@ def test_golden_ensembles_of_all_targets_have_one_name_and_signature() -> None:
     }
 
     assert len(signatures["embedded"]) == 3
-    assert signatures["cpu"] == signatures["gpu"] == signatures["embedded"]
+    assert all(each == signatures["embedded"] for each in signatures.values())
 
 
 @pytest.mark.parametrize(("target", "kind"), [("cpu", _KIND.KIND_CPU), ("gpu", _KIND.KIND_AUTO)])
@@ -47,6 +47,19 @@ def test_golden_native_graphs_run_where_their_target_says(target: str, kind: int
         assert [group.kind for group in config.instance_group] == [kind]
         assert config.parameters["intra_op_thread_count"].string_value == "1"
         assert config.model_warmup
+
+
+def test_golden_plans_run_on_a_gpu_or_not_at_all_with_a_profile_for_each_bucket() -> None:
+    plans = [config for config in golden("tensorrt") if config.backend == "tensorrt"]
+
+    assert len(plans) == 5
+    for config in plans:
+        [group] = config.instance_group
+        assert group.kind == _KIND.KIND_GPU
+        assert config.default_model_filename == "model.plan"
+        # One warm-up for each profile: an instance is ready when it has run them all.
+        assert list(group.profile) == [str(each) for each in range(len(config.model_warmup))]
+        assert not config.parameters  # no precision flag: TensorRT 11 has none
 
 
 def test_golden_text_encoder_is_warmed_up_at_every_bucket_that_the_tokeniser_pads_to() -> None:
