@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
 
 from gateway.admission.admission import Admission
+from gateway.admission.rate_limits import RateLimits
 from gateway.api.authentication import Authentication
 from gateway.api.edge import Edge
+from gateway.api.entrance import Entrance
 from gateway.api.envelope import EnvelopeLimits
 from gateway.api.gate import Gate
 from gateway.api.grpc_server import GrpcServer
@@ -51,9 +53,8 @@ class Collaborators:
     metrics: Metrics
     poller: CatalogPoller
     readiness: Readiness
-    key_ring: KeyRing
     classifier: Classifier
-    admission: Admission
+    entrance: Entrance
     limits: EnvelopeLimits
     database: Database | None
 
@@ -70,7 +71,6 @@ def make_collaborators(
         metrics=metrics,
         poller=poller,
         readiness=Readiness(backend, poller),
-        key_ring=KeyRing(keys),
         classifier=Classifier(
             backend,
             lambda: poller.catalog,
@@ -78,11 +78,15 @@ def make_collaborators(
             _reused_answers(settings, metrics),
             default_variant=settings.default_variant,
         ),
-        admission=Admission(
-            budget_s=settings.request_budget_ms / 1000,
-            max_concurrency=settings.max_concurrency,
-            clock=time.perf_counter,
-            observer=metrics,
+        entrance=Entrance(
+            KeyRing(keys),
+            RateLimits(time.perf_counter, metrics),
+            Admission(
+                budget_s=settings.request_budget_ms / 1000,
+                max_concurrency=settings.max_concurrency,
+                clock=time.perf_counter,
+                observer=metrics,
+            ),
         ),
         limits=EnvelopeLimits(
             max_image_bytes=settings.max_image_bytes,
@@ -129,14 +133,15 @@ def create_app(parts: Collaborators) -> FastAPI:
     )
     # Added last is outermost: the edge sees what those within it refuse.
     app.add_middleware(
-        Gate, admission=parts.admission, batch_budget_s=parts.settings.batch_budget_ms / 1000
+        Gate, entrance=parts.entrance, batch_budget_s=parts.settings.batch_budget_ms / 1000
     )
-    app.add_middleware(Authentication, key_ring=parts.key_ring)
+    app.add_middleware(Authentication, key_ring=parts.entrance.key_ring)
     app.add_middleware(Edge, metrics=parts.metrics, is_draining=lambda: parts.readiness.is_draining)
     app.include_router(
         ClassificationApi(
             parts.classifier,
             parts.limits,
+            parts.entrance.rate_limits,
             parts.metrics,
         ).routes()
     )
@@ -153,8 +158,7 @@ def create_grpc_server(parts: Collaborators) -> GrpcServer:
     service = ClassifierService(
         parts.classifier,
         parts.limits,
-        parts.admission,
-        parts.key_ring,
+        parts.entrance,
         parts.readiness,
         parts.metrics,
         max_stream_concurrency=parts.settings.max_stream_concurrency,

@@ -186,10 +186,10 @@ class AdmissionRefusedError(UnavailableError):
         "send the request again after retry_after_ms."
     )
 
-    def __init__(self, code: str, *, retry_after_ms: int) -> None:
+    def __init__(self, code: str, detail: str | None = None, *, retry_after_ms: int) -> None:
         self.code = code
         self.retry_after_ms = retry_after_ms
-        super().__init__(retry_after_s=max(1, -(-retry_after_ms // 1000)))
+        super().__init__(detail, retry_after_s=max(1, -(-retry_after_ms // 1000)))
 
 
 class OverloadedError(UnavailableError):

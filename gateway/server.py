@@ -143,7 +143,9 @@ async def _watch_keys(parts: Collaborators) -> None:
     if settings.api_keys_file is None:
         return
     is_exposed = not (is_loopback(settings.http_host) and is_loopback(settings.grpc_host))
-    watch = KeysWatch(settings.api_keys_file, parts.key_ring, parts.metrics, is_exposed=is_exposed)
+    watch = KeysWatch(
+        settings.api_keys_file, parts.entrance.key_ring, parts.metrics, is_exposed=is_exposed
+    )
     await watch.run()
 
 
@@ -157,7 +159,7 @@ async def _drain(
     serving: asyncio.Task[None],
     grpc_server: GrpcServer,
 ) -> None:
-    log_event(_LOG, logging.INFO, "draining", in_flight=parts.admission.count)
+    log_event(_LOG, logging.INFO, "draining", in_flight=parts.entrance.admission.count)
     parts.readiness.begin_drain()
     await grpc_server.end_health()
     await asyncio.sleep(parts.settings.drain_delay_s)

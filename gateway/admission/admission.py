@@ -99,7 +99,9 @@ class Admission:
         work_s = self._forecast.work_s(kind)
         finish_s = self._forecast.finish_s(work_s, now_s)
         held_s = min(self._budget_s, finish_s)
-        self._shares.note_arrival(arrival.client, self._limit.limit, held_s, now_s)
+        self._shares.note_arrival(
+            arrival.client, self._limit.limit, held_s, now_s, weight=arrival.weight
+        )
         reason = self._reason_against(arrival, finish_s, now_s)
         if reason is not None:
             raise self._refuse(reason, arrival, now_s)

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     CONCURRENCY = "concurrency_limit"
     DEADLINE = "deadline_unreachable"
     PRIORITY = "batch_deferred"
+    RATE = "rate_limit"
     SHARE = "client_share"
 
 
@@ -34,8 +35,10 @@ class Arrival:
         deadline: when it must be answered.
         priority: how urgent it is.
         client: who sends it; places are shared among clients.
+        weight: the client's part of them relative to that of others.
     """
 
     deadline: Deadline
     priority: Priority = Priority.INTERACTIVE
     client: str = ""
+    weight: float = 1.0

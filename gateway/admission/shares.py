@@ -3,7 +3,7 @@
 Max-min fairness (Bertsekas and Gallager, Data Networks, 6.5.2): a client that wants less than an
 equal part gets what it wants, and what that leaves is split among the others. What a client wants
 is what it asks for, refused or not: the rate of its arrivals times the time that a request takes
-(Little's law). A lone client has all places.
+(Little's law). Parts are in proportion to the clients' weights. A lone client has all places.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class _Client:
     in_flight: int = 0
     rate_rps: float = 0.0  # arrivals, with exponential forgetting
     seen_s: float = -math.inf
+    weight: float = 1.0
     share: float = 1.0
 
 
@@ -35,7 +36,9 @@ class ClientShares:
         self._clients: OrderedDict[str, _Client] = OrderedDict()  # least recently seen first
         self._shared_s = -math.inf
 
-    def note_arrival(self, name: str, limit: int, latency_s: float, now_s: float) -> None:
+    def note_arrival(
+        self, name: str, limit: int, latency_s: float, now_s: float, *, weight: float = 1.0
+    ) -> None:
         """Hears that a client asks for a place.
 
         Args:
@@ -43,10 +46,14 @@ class ClientShares:
             limit: places there are.
             latency_s: how long one is held at the moment.
             now_s: now.
+            weight: its part relative to that of others.
         """
         client = self._clients.get(name)
         if client is None:
-            client = self._clients[name] = _Client(share=limit / (len(self._clients) + 1))
+            others = sum(each.weight for each in self._clients.values())
+            client = _Client(share=limit * weight / (others + weight))
+            self._clients[name] = client
+        client.weight = weight
         self._clients.move_to_end(name)
         client.rate_rps = client.rate_rps * _decay(now_s - client.seen_s) + 1.0 / _MEMORY_S
         client.seen_s = now_s
@@ -81,17 +88,19 @@ class ClientShares:
     def _share_out(self, limit: int, latency_s: float, now_s: float) -> None:
         wishes = sorted(
             (
-                _BURST * each.rate_rps * _decay(now_s - each.seen_s) * latency_s + 1.0,
+                (_BURST * each.rate_rps * _decay(now_s - each.seen_s) * latency_s + 1.0)
+                / each.weight,
                 index,
                 each,
             )
             for index, each in enumerate(self._clients.values())
         )
-        left = float(limit)
-        for position, (wish, _, client) in enumerate(wishes):
-            part = left / (len(wishes) - position)
-            client.share = part  # of the one who wants most: all that is left
-            left -= min(wish, part)
+        left, left_weight = float(limit), sum(each.weight for _, _, each in wishes)
+        for wish, _, client in wishes:
+            unit = left / left_weight
+            client.share = unit * client.weight  # of the one who wants most: all that is left
+            left -= min(wish, unit) * client.weight
+            left_weight -= client.weight
 
 
 def _decay(elapsed_s: float) -> float:

@@ -32,18 +32,17 @@ _BEARER: Final = "bearer "
 _SCOPE_KEY: Final = "diptych.principal"
 
 
-def key_in(said: Mapping[str, str | bytes]) -> str | None:
+def key_in(said: Mapping[str, str]) -> str | None:
     """Returns the API key that a caller sent, or None.
 
     Args:
         said: headers or metadata by name in lower case. `x-api-key` counts before `authorization`,
             which a proxy may use for itself.
     """
-    key = said.get(API_KEY)
-    if isinstance(key, str):
+    if (key := said.get(API_KEY)) is not None:
         return key
-    authorization = said.get(_AUTHORIZATION)
-    if isinstance(authorization, str) and authorization[: len(_BEARER)].lower() == _BEARER:
+    authorization = said.get(_AUTHORIZATION, "")
+    if authorization[: len(_BEARER)].lower() == _BEARER:
         return authorization[len(_BEARER) :].strip()
     return None
 

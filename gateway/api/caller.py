@@ -8,15 +8,40 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from gateway.admission.arrival import Priority
+from gateway.admission.arrival import Arrival, Priority
 from gateway.errors import MalformedRequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.admission.deadline import Deadline
     from gateway.identity.principal import Principal
 
 API_KEY: Final = "x-api-key"
 DEADLINE_KEY: Final = "diptych-deadline-ms"
 PRIORITY_KEY: Final = "diptych-priority"
+
+
+def arrival_of(
+    said: Mapping[str, str], deadline: Deadline, principal: Principal, peer: str
+) -> Arrival:
+    """Puts together what admission asks of a request.
+
+    Args:
+        said: the headers or metadata of this module's names.
+        deadline: the service's own.
+        principal: who calls.
+        peer: the address that the connection comes from, without the port.
+
+    Raises:
+        MalformedRequestError: a header cannot be read.
+    """
+    return Arrival(
+        deadline.lowered_to(deadline_budget_s(said.get(DEADLINE_KEY))),
+        priority(said.get(PRIORITY_KEY)),
+        client_name(principal, peer),
+        principal.weight,
+    )
 
 
 def deadline_budget_s(text: str | None) -> float | None:

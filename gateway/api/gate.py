@@ -9,16 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gateway.admission.arrival import Arrival
 from gateway.admission.deadline import Deadline
 from gateway.api.authentication import principal_in
-from gateway.api.caller import (
-    DEADLINE_KEY,
-    PRIORITY_KEY,
-    client_name,
-    deadline_budget_s,
-    priority,
-)
+from gateway.api.caller import DEADLINE_KEY, PRIORITY_KEY, arrival_of
 from gateway.api.edge import observation_in
 from gateway.identity.principal import Scope as AccessScope
 from gateway.identity.principal import require
@@ -27,7 +20,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.admission.admission import Admission, Ticket
+    from gateway.admission.admission import Ticket
+    from gateway.api.entrance import Entrance
 
 CLASSIFY_PATH: Final = "/v1/classify"
 BATCH_PATH: Final = "/v1/classify:batch"
@@ -47,14 +41,14 @@ class Gate:
 
     Args:
         app: the application within.
-        admission: decides.
+        entrance: decides.
         batch_budget_s: time from arrival to answer of a batch, in seconds: many items take longer
             than the one of a single request.
     """
 
-    def __init__(self, app: ASGIApp, admission: Admission, batch_budget_s: float) -> None:
+    def __init__(self, app: ASGIApp, entrance: Entrance, batch_budget_s: float) -> None:
         self._app = app
-        self._admission = admission
+        self._entrance = entrance
         self._batch_budget_s = batch_budget_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,13 +74,10 @@ class Gate:
         if scope["path"] == BATCH_PATH:
             deadline = Deadline(observation.arrived_s, self._batch_budget_s)
         else:
-            deadline = self._admission.deadline(observation.arrived_s)
-        arrival = Arrival(
-            deadline.lowered_to(deadline_budget_s(said.get(DEADLINE_KEY))),
-            priority(said.get(PRIORITY_KEY)),
-            client_name(principal, (scope.get("client") or ("",))[0]),
-        )
-        with self._admission.admit(arrival) as ticket:
+            deadline = self._entrance.admission.deadline(observation.arrived_s)
+        peer = (scope.get("client") or ("",))[0]
+        arrival = arrival_of(said, deadline, principal, peer)
+        with self._entrance.admit(principal, arrival) as ticket:
             scope[_SCOPE_KEY] = ticket
             await self._app(scope, receive, send)
 

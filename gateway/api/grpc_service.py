@@ -10,16 +10,9 @@ from urllib.parse import unquote
 
 import grpc
 
-from gateway.admission.arrival import Arrival
 from gateway.admission.forecast import WorkKind
 from gateway.api.authentication import key_in
-from gateway.api.caller import (
-    DEADLINE_KEY,
-    PRIORITY_KEY,
-    client_name,
-    deadline_budget_s,
-    priority,
-)
+from gateway.api.caller import arrival_of
 from gateway.api.envelope import EnvelopeLimits, RequestOrigin, to_request
 from gateway.api.grpc_messages import to_item, to_problem_message, to_response
 from gateway.api.observation import Observation, request_id_from
@@ -32,9 +25,8 @@ from gateway.reuse.source import Source
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from gateway.admission.admission import Admission
+    from gateway.api.entrance import Entrance
     from gateway.classification.classifier import Classifier
-    from gateway.identity.key_ring import KeyRing
     from gateway.identity.principal import Principal
     from gateway.readiness import Readiness
     from gateway.telemetry.metrics import Metrics
@@ -49,7 +41,7 @@ _SERVICE: Final = classify_pb2.DESCRIPTOR.services_by_name["Classifier"].full_na
 class _Caller:
     """Who calls, and what the call's metadata say."""
 
-    metadata: Mapping[str, str | bytes]
+    said: Mapping[str, str]
     peer: str
 
     @classmethod
@@ -57,11 +49,8 @@ class _Caller:
         # "ipv4:10.0.0.1:4711" or "ipv6:%5B::1%5D:4711": the address as REST has it, for a client
         # is the same over both, and its port differs from connection to connection.
         address = unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")
-        return cls(dict(context.invocation_metadata() or ()), address)
-
-    def said(self, key: str) -> str | None:
-        value = self.metadata.get(key)
-        return value if isinstance(value, str) else None
+        said = dict(context.invocation_metadata() or ())
+        return cls({key: value for key, value in said.items() if isinstance(value, str)}, address)
 
 
 class ClassifierService(classify_pb2_grpc.ClassifierServicer):
@@ -70,19 +59,17 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
     Args:
         classifier: the use case.
         limits: of the envelope.
-        admission: refuses what cannot be answered in time; each message of a stream is one.
-        key_ring: says who calls; for each message of a stream anew, as keys expire.
+        entrance: lets each call and each message of a stream in, or refuses it.
         readiness: says when streams are to end.
         metrics: where requests and faults are counted.
         max_stream_concurrency: messages of one stream in flight; further ones wait unread.
     """
 
-    def __init__(  # noqa: PLR0913 - one for each collaborator
+    def __init__(
         self,
         classifier: Classifier,
         limits: EnvelopeLimits,
-        admission: Admission,
-        key_ring: KeyRing,
+        entrance: Entrance,
         readiness: Readiness,
         metrics: Metrics,
         *,
@@ -90,8 +77,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
     ) -> None:
         self._classifier = classifier
         self._limits = limits
-        self._admission = admission
-        self._key_ring = key_ring
+        self._entrance = entrance
         self._readiness = readiness
         self._metrics = metrics
         self._max_stream_concurrency = max_stream_concurrency
@@ -174,7 +160,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             await _abort(context, problem, observation.request_id)
 
     def _authenticate(self, caller: _Caller, observation: Observation) -> Principal:
-        principal = self._key_ring.authenticate(key_in(caller.metadata))
+        principal = self._entrance.key_ring.authenticate(key_in(caller.said))
         observation.key_id = principal.key_id
         require(principal, Scope.CLASSIFY)
         return principal
@@ -208,19 +194,17 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         time_remaining_s: float | None,
     ) -> classify_pb2.ClassifyResponse:
         principal = self._authenticate(caller, observation)
-        deadline = self._admission.deadline(observation.arrived_s).lowered_to(time_remaining_s)
-        arrival = Arrival(
-            deadline.lowered_to(deadline_budget_s(caller.said(DEADLINE_KEY))),
-            priority(caller.said(PRIORITY_KEY)),
-            client_name(principal, caller.peer),
+        deadline = self._entrance.admission.deadline(observation.arrived_s).lowered_to(
+            time_remaining_s
         )
+        arrival = arrival_of(caller.said, deadline, principal, caller.peer)
         origin = RequestOrigin(observation.request_id, arrival.deadline, arrival.client)
         request = to_request(to_item(message), origin, self._limits)
         observation.note_item(None, request.modalities)
         variant = self._classifier.assign(request.variant)
         observation.note_item(variant.name, None)
         kind = WorkKind(variant.name, request.modalities)
-        with self._admission.admit(arrival, kind) as ticket:
+        with self._entrance.admit(principal, arrival, kind) as ticket:
             ticket.start([kind])
             answer = await self._classifier.classify(
                 request, variant, on_reused=lambda: ticket.relieve(kind)

@@ -80,7 +80,7 @@ def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
             "description": "; ".join(each),
             "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(model=ProblemBody.__name__)}}},
         }
-        if status == 503:
+        if status in {429, 503}:
             documented[status]["headers"] = {
                 "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}
             }

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from gateway.admission.forecast import WorkKind
 from gateway.api import json_body, multipart
 from gateway.api.answers import classification_answer
+from gateway.api.authentication import principal_of
 from gateway.api.body import CancelOnDisconnect, read_body, read_chunks
 from gateway.api.edge import observation_of
 from gateway.api.envelope import EnvelopeLimits, Item, RequestOrigin, to_request
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from gateway.admission.admission import Ticket
     from gateway.admission.deadline import Deadline
+    from gateway.admission.rate_limits import RateLimits
     from gateway.api.observation import Observation
     from gateway.catalog import Variant
     from gateway.classification.classifier import Classifier
@@ -63,6 +65,7 @@ class ClassificationApi:
     Args:
         classifier: the use case.
         limits: of the envelope.
+        rate_limits: are told how many items a batch holds.
         metrics: where faults of single items of a batch are counted.
     """
 
@@ -70,10 +73,12 @@ class ClassificationApi:
         self,
         classifier: Classifier,
         limits: EnvelopeLimits,
+        rate_limits: RateLimits,
         metrics: Metrics,
     ) -> None:
         self._classifier = classifier
         self._limits = limits
+        self._rate_limits = rate_limits
         self._metrics = metrics
         self._max_json_bytes = json_body.max_json_bytes(limits)
         self._max_multipart_bytes = (
@@ -122,6 +127,7 @@ class ClassificationApi:
             body = await read_body(request, self._limits.max_batch_body_bytes)
         items = await json_body.read_items(body, self._limits)
         jobs = [self._try_prepare(item, observation, ticket) for item in items]
+        self._rate_limits.take(principal_of(request), len(items) - 1)  # the gate took one
         if kinds := [job.kind for job in jobs if isinstance(job, _Job)]:
             ticket.start(kinds)
         async with CancelOnDisconnect(request), asyncio.TaskGroup() as group:

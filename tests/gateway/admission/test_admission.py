@@ -96,8 +96,10 @@ def admission(clock: Clock) -> Admission:
     return Admission(budget_s=BUDGET_S, max_concurrency=100, clock=clock, observer=SilentObserver())
 
 
-def arrival(clock: Clock, budget_s: float = BUDGET_S, **more: Priority) -> Arrival:
-    return Arrival(Deadline(clock.now_s, budget_s), **more)
+def arrival(
+    clock: Clock, budget_s: float = BUDGET_S, priority: Priority = Priority.INTERACTIVE
+) -> Arrival:
+    return Arrival(Deadline(clock.now_s, budget_s), priority)
 
 
 def answer_one(gate: Admission, clock: Clock, service_s: float, kind: WorkKind = KIND) -> None:

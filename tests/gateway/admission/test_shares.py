@@ -10,7 +10,9 @@ LIMIT = 16
 LATENCY_S = 0.2
 
 
-def places_held(rates_rps: dict[str, float], duration_s: float = 8.0) -> dict[str, list[bool]]:
+def places_held(
+    rates_rps: dict[str, float], duration_s: float = 8.0, weights: dict[str, float] | None = None
+) -> dict[str, list[bool]]:
     """Lets clients ask at their rates, each place held `LATENCY_S`; whether each ask was heard."""
     shares, chance = ClientShares(), random.Random(0)
     asks = sorted(
@@ -23,7 +25,8 @@ def places_held(rates_rps: dict[str, float], duration_s: float = 8.0) -> dict[st
     for at_s, name in asks:
         while held and held[0][0] <= at_s:
             shares.move(held.pop(0)[1], -1)
-        shares.note_arrival(name, LIMIT, LATENCY_S, at_s)
+        weight = (weights or {}).get(name, 1.0)
+        shares.note_arrival(name, LIMIT, LATENCY_S, at_s, weight=weight)
         is_in = len(held) < LIMIT and shares.has_room(name)
         if is_in:
             shares.move(name, 1)
@@ -58,6 +61,12 @@ def test_shares_equal_clients_get_equal_parts() -> None:
     heard = places_held({"a": 300.0, "b": 300.0, "c": 300.0})
     parts = [sum(each) for each in heard.values()]
     assert max(parts) < 1.2 * min(parts)
+
+
+def test_shares_busy_clients_get_parts_by_weight() -> None:
+    heard = places_held({"a": 300.0, "b": 300.0}, weights={"a": 3.0})
+    # 12 and 4 of 16 places.
+    assert sum(heard["a"]) == pytest.approx(3 * sum(heard["b"]), rel=0.15)  # a random load
 
 
 def test_shares_more_clients_than_places_all_get_one() -> None:

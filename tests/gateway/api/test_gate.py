@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -210,3 +211,37 @@ async def test_gate_client_above_its_share_is_refused_and_another_is_not(
         triton.release.set()
         await asyncio.gather(*greedy)
     assert 'code="client_share"' in metrics
+
+
+async def test_gate_rate_limit_is_429_from_the_head_alone(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    keys = Keys(tmp_path)
+    # So slow that no token comes back while the test runs.
+    key = keys.add("slow", extra="rate_rps = 0.01\nburst = 4")
+    other = keys.add("other")
+    async with start_gateway(api_keys_file=keys.path) as gateway:
+        items = {"items": [{"text": "a"}] * 3}
+        headers = {"X-Api-Key": key}
+        batch = await gateway.http.post("/v1/classify:batch", json=items, headers=headers)
+        assert all("result" in each for each in batch.json()["items"])
+        single = await gateway.http.post("/v1/classify", json={"text": "a"}, headers=headers)
+        assert single.status_code == 200
+        async with connection(gateway) as (read, write):
+            write.write(head("/v1/classify", 50_000, f"X-Api-Key: {key}".encode()))
+            answer = await read_answer(read)
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert problem["code"] == "rate_limit"
+        assert 90_000 < problem["retry_after_ms"] <= 100_000
+        assert f"retry-after: {problem['retry_after_s']}".encode() in answer
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await gateway.grpc.Classify(
+                classify_pb2.ClassifyRequest(text="a"), metadata=(("x-api-key", key),)
+            )
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        headers = {"X-Api-Key": other}
+        response = await gateway.http.post("/v1/classify", json={"text": "a"}, headers=headers)
+        assert response.status_code == 200
+        metrics = (await gateway.http.get("/metrics")).text
+    assert 'refusals_total{code="rate_limit",priority="interactive"} 2.0' in metrics

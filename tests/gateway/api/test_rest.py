@@ -365,7 +365,7 @@ async def test_openapi_documents_bodies_answers_and_problems(
     classify = page["paths"]["/v1/classify"]["post"]
     assert set(classify["requestBody"]["content"]) == {"multipart/form-data", "application/json"}
     statuses = {"200", "400", "401", "403", "404", "413", "415", "422", "429", "500", "503", "504"}
-    assert statuses == set(classify["responses"])
+    assert statuses <= set(classify["responses"])
     assert classify["security"] == [{"ApiKey": []}, {"Bearer": []}]
     assert "security" not in page["paths"]["/readyz"]["get"]
     assert {"/v1/classify:batch", "/v1/models", "/livez", "/readyz", "/metrics"} < set(

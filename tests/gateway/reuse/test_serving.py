@@ -10,8 +10,11 @@ import pytest
 
 from gateway.api.proto.diptych.v1 import classify_pb2
 from tests.gateway.conftest import RunningGateway, StartGateway, eventually
+from tests.gateway.key_files import Keys
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx
 
     from tests.gateway.fake_triton import FakeTriton
@@ -58,10 +61,12 @@ async def test_equal_requests_over_both_apis_are_one_computation(
 
 
 async def test_requests_of_two_keys_are_two_computations(
-    start_gateway: StartGateway, triton: FakeTriton
+    start_gateway: StartGateway, triton: FakeTriton, tmp_path: Path
 ) -> None:
-    async with start_gateway(has_coalescing=True) as gateway:
-        tasks = [asyncio.create_task(post(gateway, **{"x-api-key": key})) for key in ("one", "two")]
+    keys = Keys(tmp_path)
+    headers = [{"x-api-key": keys.add(key_id)} for key_id in ("one", "two")]
+    async with start_gateway(has_coalescing=True, api_keys_file=keys.path) as gateway:
+        tasks = [asyncio.create_task(post(gateway, **each)) for each in headers]
         await eventually(lambda: triton.running == 2)
         triton.release.set()
         assert {(await task).json()["source"] for task in tasks} == {"computed"}
