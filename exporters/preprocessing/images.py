@@ -18,6 +18,12 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from exporters.preprocessing.errors import InputFaultError
+from exporters.preprocessing.jpeg_structure import (
+    MAX_FULL_SCANS,
+    count_scans,
+    has_bounded_head,
+    is_jpeg,
+)
 from gateway.contract.input_fault import InputFault
 
 Resample = Literal["nearest", "bilinear", "bicubic", "lanczos", "box", "hamming"]
@@ -116,6 +122,10 @@ def small_jpeg() -> bytes:
 
 
 def _open(data: bytes, max_pixels: int) -> Image.Image:
+    if is_jpeg(data) and not has_bounded_head(data):
+        raise InputFaultError(
+            InputFault("image_undecodable", "image", "the image file's head has no reasonable end")
+        )
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
@@ -131,7 +141,22 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     pixels = image.width * image.height
     if pixels > max_pixels:
         raise InputFaultError(_too_many_pixels(max_pixels, pixels))
+    if image.format == "JPEG":
+        _check_scans(count_scans(data), MAX_FULL_SCANS * max_pixels // max(1, pixels))
     return image
+
+
+def _check_scans(scans: int, limit: int) -> None:
+    if scans > limit:
+        raise InputFaultError(
+            InputFault(
+                code="image_too_many_scans",
+                field="image",
+                detail=f"the JPEG file passes over its pixels more than {limit} times; save it again",
+                limit=limit,
+                actual=scans,
+            )
+        )
 
 
 def _too_many_pixels(limit: int, actual: int | None) -> InputFault:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from gateway.api.http_protocol import ARRIVED_KEY
 from gateway.api.observation import Observation, request_id_from
 from gateway.api.problems import MEDIA_TYPE, Problem, routing_problem
+from gateway.api.security_headers import ON_EVERY_ANSWER
 from gateway.errors import ClientDisconnectedError
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Edge:
                 status = message["status"]
                 headers = message.setdefault("headers", [])
                 headers.append((b"x-request-id", request_id.encode("ascii")))
+                headers += ON_EVERY_ANSWER
                 if self._is_draining():
                     headers.append((b"connection", b"close"))
             await send(message)

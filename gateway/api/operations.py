@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from gateway.api.answers import models_answer
 from gateway.api.docs_page import render_docs
 from gateway.api.schemas import LiveAnswer, ModelsAnswer, ReadyAnswer
+from gateway.api.security_headers import page_headers
 from gateway.errors import VariantUnavailableError
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class OperationsApi:
         """The OpenAPI page for people."""
         return HTMLResponse(
             render_docs(request.app.openapi()),
-            headers={"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"},
+            headers=page_headers("style-src 'unsafe-inline'"),
         )
 
     def _default(self) -> Variant | None:

@@ -1,0 +1,42 @@
+"""The OpenAPI page's own promise, held by schemathesis against a gateway over real HTTP."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.fuzz.conftest import ServedGateway
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+REQUEST_TIMEOUT_S = 20
+"""Four times the budget of a request: what takes longer hangs."""
+
+
+def test_api_keeps_what_its_openapi_page_says(served: ServedGateway, tmp_path: Path) -> None:
+    options = ("--max-examples", str(settings.default.max_examples), "--workers", "1")
+    limits = ("--request-timeout", str(REQUEST_TIMEOUT_S), "--generation-database", "none")
+    seed = ("--seed", "1") if settings.default.derandomize else ()
+
+    run = subprocess.run(
+        [
+            *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
+            *("--config-file", str(CONFIG), "run", f"{served.url}/openapi.json"),
+            *(*options, *limits, *seed, "--no-color"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    print(run.stdout)
+    assert run.returncode == 0
+    assert re.search(r"Test cases:\s+\d+ generated, \d+ passed", run.stdout)
+    assert served.internal_errors() == []
+    assert served.is_alive()
