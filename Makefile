@@ -83,6 +83,10 @@ check: venv ## lint, format, strict types, import rules
 conformance: venv ## compare every encoder family, served, with transformers; writes the table
 	@$(BIN)/python -m tests.conformance
 
+.PHONY: fuzz
+fuzz: venv ## look long for an input that breaks images, bodies or the API; `make test` looks shortly
+	@$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=large --timeout=3600 --durations=20
+
 .PHONY: fmt
 fmt: venv ## format, and fix what the linter can fix
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -152,7 +152,7 @@ def _check_scans(scans: int, limit: int) -> None:
             InputFault(
                 code="image_too_many_scans",
                 field="image",
-                detail=f"the JPEG file passes over its pixels more than {limit} times; save it again",
+                detail=f"the JPEG file has more than {limit} scans; save it again",
                 limit=limit,
                 actual=scans,
             )

@@ -18,8 +18,8 @@ MAX_PADDING_BYTES: Final = 64 * 1024
 """Most bytes between two segments that belong to neither."""
 
 MAX_FULL_SCANS: Final = 32
-"""Most scans of an image with as many pixels as are allowed; encoders write about ten. A smaller image
-may have more in proportion."""
+"""Most scans of an image with as many pixels as are allowed; encoders write about ten. A smaller
+image may have more in proportion."""
 
 _START: Final = b"\xff\xd8"
 _MARKER: Final = re.compile(rb"[^\xff]*\xff+([^\xff])", re.DOTALL)
@@ -33,12 +33,12 @@ def is_jpeg(data: bytes) -> bool:
 
 
 def count_scans(data: bytes) -> int:
-    """Returns an upper bound of the scans: entropy-coded data never holds the marker's two bytes."""
+    """Returns an upper bound of the scans: entropy-coded data never holds their marker."""
     return data.count(b"\xff\xda")
 
 
 def has_bounded_head(data: bytes) -> bool:
-    """Whether the first scan, or the end of the file, comes after few segments and little padding."""
+    """Whether the first scan or the end of the file comes after few segments, little padding."""
     at = len(_START)
     for _ in range(MAX_SEGMENTS):
         marker = _MARKER.match(data, at)

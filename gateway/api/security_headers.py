@@ -16,7 +16,12 @@ def page_headers(*sources: str) -> dict[str, str]:
     Args:
         *sources: directives of a content security policy, such as `style-src 'self'`.
     """
-    closed = ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
+    closed = (
+        "default-src 'none'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
     return {
         "content-security-policy": "; ".join((*closed, *sources)),
         "cross-origin-opener-policy": "same-origin",

@@ -29,7 +29,7 @@ IMAGE = valid_images()["jpeg"]
 def _form() -> bytes:
     parts = (
         (b'name="image"; filename="a.jpg"', IMAGE),
-        (b'name="text"', "ein kleiner Igel".encode()),
+        (b'name="text"', b"ein kleiner Igel"),
         (b'name="top_k"', b"3"),
     )
     body = b"".join(

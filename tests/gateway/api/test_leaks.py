@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-SECRET = "password=hunter2 in /srv/models/secret.onnx"  # noqa: S105 - what must not show
+SECRET = "password=hunter2 in /srv/models/secret.onnx"
 
 LAYERS: dict[str, tuple[Any, str]] = {
     "reading the body": (rest.ClassificationApi, "_read_item"),
