@@ -1,4 +1,4 @@
-"""The fuzzers' corpus through the whole service: each file gets its answer, and the next one too."""
+"""The fuzzers' corpus through the whole service: each file has its answer, and so has the next."""
 
 from __future__ import annotations
 

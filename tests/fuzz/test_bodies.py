@@ -1,4 +1,4 @@
-"""Whatever bytes come over the socket: an answer below 500 in time, and the next request is served."""
+"""Whatever bytes come over the socket: an answer below 500 in time, and the next one too."""
 
 from __future__ import annotations
 

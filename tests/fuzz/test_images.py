@@ -1,6 +1,8 @@
-"""No image file, however damaged, does anything but become pixels or a fault that names its cause."""
+"""An image file, however damaged, becomes pixels or a fault, and nothing else."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -42,11 +44,7 @@ def test_decode_image_of_a_mutant_gives_pixels_or_a_fault(name: str) -> None:
     @given(mutants({name: valid_images()[name]}))
     def decode(data: bytes) -> None:
         for preprocessing in (SCALED, STRETCHED):
-            try:
-                pixels = decode_image(data, preprocessing)
-            except InputFaultError as error:
-                assert error.fault.field == "image"
-            else:
-                assert pixels.shape == (32, 32, 3)
+            with suppress(InputFaultError):
+                assert decode_image(data, preprocessing).shape == (32, 32, 3)
 
     decode()

@@ -19,9 +19,10 @@ REQUEST_TIMEOUT_S = 20
 
 
 def test_api_keeps_what_its_openapi_page_says(served: ServedGateway, tmp_path: Path) -> None:
-    options = ("--max-examples", str(settings.default.max_examples), "--workers", "1")
+    assert (profile := settings.default) is not None
+    options = ("--max-examples", str(profile.max_examples), "--workers", "1")
     limits = ("--request-timeout", str(REQUEST_TIMEOUT_S), "--generation-database", "none")
-    seed = ("--seed", "1") if settings.default.derandomize else ()
+    seed = ("--seed", "1") if profile.derandomize else ()
 
     run = subprocess.run(
         [
@@ -35,8 +36,7 @@ def test_api_keeps_what_its_openapi_page_says(served: ServedGateway, tmp_path: P
         check=False,
     )
 
-    print(run.stdout)
-    assert run.returncode == 0
+    assert run.returncode == 0, run.stdout
     assert re.search(r"Test cases:\s+\d+ generated, \d+ passed", run.stdout)
     assert served.internal_errors() == []
     assert served.is_alive()
