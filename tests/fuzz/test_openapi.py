@@ -19,7 +19,8 @@ REQUEST_TIMEOUT_S = 20
 
 
 def test_api_keeps_what_its_openapi_page_says(served: ServedGateway, tmp_path: Path) -> None:
-    assert (profile := settings.default) is not None
+    profile = settings.default
+    assert profile is not None
     options = ("--max-examples", str(profile.max_examples), "--workers", "1")
     limits = ("--request-timeout", str(REQUEST_TIMEOUT_S), "--generation-database", "none")
     seed = ("--seed", "1") if profile.derandomize else ()
