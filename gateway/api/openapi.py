@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _REF: Final = "#/components/schemas/{model}"
 
+# Of the problems' statuses those that a classifying route answers with. 499 is what the log says of
+# a client that left; nobody receives it.
+_CLASSIFYING: Final = frozenset({400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504})
+
 CLASSIFY_REQUEST: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
@@ -67,13 +71,11 @@ BATCH_REQUEST: Final[dict[str, Any]] = {
 
 
 def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
-    """Returns the documented answers of a classifying route: the model, and every problem."""
+    """Returns the documented answers of a classifying route: the model, and its problems."""
     titles: dict[int, list[str]] = {}
     for kind in KINDS.values():
-        # 499 is what the log says of a client that left; nobody receives it.
-        if kind.status != 499 and kind.title not in titles.setdefault(kind.status, []):
+        if kind.status in _CLASSIFYING and kind.title not in titles.setdefault(kind.status, []):
             titles[kind.status].append(kind.title)
-    titles.pop(499, None)
     documented: dict[int | str, dict[str, Any]] = {200: {"model": model}}
     for status, each in sorted(titles.items()):
         documented[status] = {

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from deploy.local.triton_server import free_ports
+from gateway.identity.api_key import digest_of, new_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +43,7 @@ class ServedGateway:
 
     url: str
     port: int
+    api_key: str
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -64,8 +66,15 @@ class ServedGateway:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     triton_port, http_port, grpc_port = free_ports(3)
     log = tmp_path_factory.mktemp("fuzz") / "gateway.log"
+    api_key, keys = new_key("fuzz"), log.with_name("keys.toml")
+    keys.write_text(
+        f'[[key]]\nid = "fuzz"\nsha256 = ["{digest_of(api_key)}"]\n'
+        'scopes = ["classify", "feedback", "admin"]\n',
+        encoding="utf-8",
+    )
     environment = {
         **os.environ,
+        "DIPTYCH_GATEWAY_API_KEYS_FILE": str(keys),
         "DIPTYCH_GATEWAY_TRITON_GRPC_URL": f"127.0.0.1:{triton_port}",
         "DIPTYCH_GATEWAY_HTTP_PORT": str(http_port),
         "DIPTYCH_GATEWAY_GRPC_PORT": str(grpc_port),
@@ -81,7 +90,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
         )
         try:
             _wait_until_ready(url)
-            yield ServedGateway(url, http_port, gateway, log)
+            yield ServedGateway(url, http_port, api_key, gateway, log)
         finally:
             for process in (gateway, triton):
                 process.terminate()

@@ -39,8 +39,9 @@ def _form() -> bytes:
     return body + b"--" + BOUNDARY + b"--\r\n"
 
 
-def _request(path: bytes, content_type: bytes, body: bytes) -> bytes:
+def _request(api_key: str, path: bytes, content_type: bytes, body: bytes) -> bytes:
     head = b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + content_type
+    head += b"\r\nX-Api-Key: " + api_key.encode()
     length = b"\r\nContent-Length: " + str(len(body)).encode() + b"\r\nConnection: close\r\n\r\n"
     return head + length + body
 
@@ -77,7 +78,9 @@ def _statuses(answer: bytes) -> list[int]:
 
 def _assert_served(served: ServedGateway) -> None:
     path, content_type, body = BODIES["form"]
-    assert _statuses(_exchange(served.port, _request(path, content_type, body))) == [200]
+    assert _statuses(
+        _exchange(served.port, _request(served.api_key, path, content_type, body))
+    ) == [200]
     assert served.internal_errors() == []
     assert served.in_flight() == 0
 
@@ -88,7 +91,9 @@ def test_body_that_is_a_mutant_is_answered_below_500(name: str, served: ServedGa
 
     @given(mutants({name: body}))
     def send(mutant: bytes) -> None:
-        (status,) = _statuses(_exchange(served.port, _request(path, content_type, mutant)))
+        (status,) = _statuses(
+            _exchange(served.port, _request(served.api_key, path, content_type, mutant))
+        )
         assert status < 500
 
     send()
@@ -99,7 +104,7 @@ def test_body_that_is_a_mutant_is_answered_below_500(name: str, served: ServedGa
 def test_request_whose_bytes_are_mutants_never_hangs(name: str, served: ServedGateway) -> None:
     # Head and body alike. What is no HTTP any more may be answered by a close alone, and what lacks
     # bytes is left waiting: it must hold nothing once its sender is gone.
-    @given(mutants({name: _request(*BODIES[name])}))
+    @given(mutants({name: _request(served.api_key, *BODIES[name])}))
     def send(mutant: bytes) -> None:
         answer = _exchange(served.port, mutant, IMPATIENT_S)
         assert all(status < 500 for status in _statuses(answer))
@@ -115,5 +120,7 @@ def test_content_type_of_any_bytes_is_answered_below_500(
     plain = bytes(byte for byte in content_type if byte not in b"\r\n\x00")
 
     for each in (plain, b"multipart/form-data; " + plain, _FORM_TYPE + plain):
-        answer = _exchange(served.port, _request(b"/v1/classify", each, BODIES["form"][2]))
+        answer = _exchange(
+            served.port, _request(served.api_key, b"/v1/classify", each, BODIES["form"][2])
+        )
         assert all(status < 500 for status in _statuses(answer))

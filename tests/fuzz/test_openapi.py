@@ -29,7 +29,7 @@ def test_api_keeps_what_its_openapi_page_says(served: ServedGateway, tmp_path: P
         [
             *(sys.executable, "-c", "from schemathesis.cli import schemathesis; schemathesis()"),
             *("--config-file", str(CONFIG), "run", f"{served.url}/openapi.json"),
-            *(*options, *limits, *seed, "--no-color"),
+            *(*options, *limits, *seed, "--no-color", "--header", f"X-Api-Key: {served.api_key}"),
         ],
         cwd=tmp_path,
         capture_output=True,
