@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
+from random import SystemRandom
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from prometheus_client import CollectorRegistry
@@ -25,14 +26,17 @@ from gateway.api.rest import ClassificationApi
 from gateway.classification.classifier import Classifier
 from gateway.classification.outputs import rows_bytes
 from gateway.identity.key_ring import KeyRing
+from gateway.pools.dispatch import Dispatcher, Served
+from gateway.pools.fleet import Fleet
+from gateway.pools.pool import Pool
+from gateway.pools.watch import Watch
 from gateway.readiness import Readiness
 from gateway.reuse.answer_cache import AnswerCache
 from gateway.reuse.answers import ReusedAnswers, ReusePolicy
 from gateway.telemetry.metrics import Metrics
-from gateway.triton.poller import CatalogPoller
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from fastapi import FastAPI
     from starlette.requests import Request
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
     from gateway.identity.keys_file import KeySet
     from gateway.settings import Settings
     from gateway.storage.database import Database
-    from gateway.triton.backend import InferenceBackend, Row
+    from gateway.triton.backend import InferenceBackend
 
 _DESCRIPTION: Final = "Classifies an image, a text, or both, with a model that Triton serves."
 
@@ -51,7 +55,8 @@ class Collaborators:
 
     settings: Settings
     metrics: Metrics
-    poller: CatalogPoller
+    fleet: Fleet
+    watch: Watch
     readiness: Readiness
     classifier: Classifier
     entrance: Entrance
@@ -60,20 +65,34 @@ class Collaborators:
 
 
 def make_collaborators(
-    settings: Settings, backend: InferenceBackend, keys: KeySet
+    settings: Settings, connect: Callable[[str], InferenceBackend], keys: KeySet
 ) -> Collaborators:
-    """Makes everything but the servers and the backend. To be called inside the event loop."""
+    """Makes everything but the servers. To be called inside the event loop.
+
+    Args:
+        settings: of the process.
+        connect: makes the connection to the Triton at an address.
+        keys: the API keys.
+    """
     metrics = Metrics(CollectorRegistry())
     metrics.set_api_keys(len(keys.records))
-    poller = CatalogPoller(backend, metrics, settings.catalog_refresh_s)
+    pools = {Pool(name, SystemRandom()): targets for name, targets in settings.pools.items()}
+    fleet = Fleet(list(pools), metrics, time.perf_counter)
     return Collaborators(
         settings=settings,
         metrics=metrics,
-        poller=poller,
-        readiness=Readiness(backend, poller),
+        fleet=fleet,
+        watch=Watch(
+            fleet,
+            pools,
+            connect,
+            refresh_s=settings.catalog_refresh_s,
+            lookup_s=settings.endpoint_lookup_s,
+        ),
+        readiness=Readiness(fleet),
         classifier=Classifier(
-            backend,
-            lambda: poller.catalog,
+            Dispatcher(fleet, metrics.pools, time.perf_counter),
+            lambda: fleet.catalog,
             metrics,
             _reused_answers(settings, metrics),
             default_variant=settings.default_variant,
@@ -108,8 +127,8 @@ def _make_database(settings: Settings) -> Database | None:
     return Database(settings.database_url.get_secret_value())
 
 
-def _reused_answers(settings: Settings, metrics: Metrics) -> ReusedAnswers[Mapping[str, Row]]:
-    cache: AnswerCache[Mapping[str, Row]] | None = None
+def _reused_answers(settings: Settings, metrics: Metrics) -> ReusedAnswers[Served]:
+    cache: AnswerCache[Served] | None = None
     if settings.answer_cache_bytes:
         cache = AnswerCache(
             max_bytes=settings.answer_cache_bytes,
@@ -117,7 +136,7 @@ def _reused_answers(settings: Settings, metrics: Metrics) -> ReusedAnswers[Mappi
             clock=time.monotonic,
         )
     policy = ReusePolicy(settings.has_coalescing, settings.has_shared_answers)
-    return ReusedAnswers(policy, cache, rows_bytes, metrics)
+    return ReusedAnswers(policy, cache, lambda served: rows_bytes(served.outputs), metrics)
 
 
 def create_app(parts: Collaborators) -> FastAPI:
@@ -147,7 +166,7 @@ def create_app(parts: Collaborators) -> FastAPI:
     )
     app.include_router(
         OperationsApi(
-            lambda: parts.poller.catalog, parts.classifier, parts.readiness, parts.metrics.registry
+            lambda: parts.fleet.catalog, parts.classifier, parts.readiness, parts.metrics.registry
         ).routes()
     )
     return app

@@ -1,7 +1,7 @@
 """What can be served: variants, and the ensembles that are refused with the reason.
 
 Pure values and one pure function that makes a catalog from the manifests found in Triton's
-repository. `triton.poller` calls it; `routing` and the API read the result.
+repository. `pools.look` calls it; `routing` and the API read the result.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Refusal(StrEnum):
     INCOMPLETE = "incomplete"
     INCONSISTENT = "inconsistent"
     SUPERSEDED = "superseded"
+    DEVICE_UNEXPECTED = "device_unexpected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,12 @@ class Catalog:
     def is_known(self, name: str) -> bool:
         """Whether a variant of that name exists, routed or not."""
         return name in self.variants or any(each.variant == name for each in self.refused)
+
+    def without(self, name: str, reason: Refusal) -> Catalog:
+        """Returns the catalog with one variant refused."""
+        refused = (_refuse(each, reason) for each in self.variants[name].ensembles.values())
+        routed = {each: variant for each, variant in self.variants.items() if each != name}
+        return Catalog(MappingProxyType(routed), (*self.refused, *refused))
 
 
 EMPTY_CATALOG = Catalog(MappingProxyType({}), ())

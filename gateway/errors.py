@@ -27,7 +27,8 @@ StartError                           the process cannot start; for the operator
 ├── SettingsError                    the environment does not make valid settings
 ├── KeysFileError                    the file of API keys cannot be used
 ├── ExposedWithoutKeysError          other machines could reach it, and nothing asks for keys
-└── BindError                        an address to listen on is taken or not ours
+├── BindError                        an address to listen on is taken or not ours
+└── EndpointAddressError             the address of a Triton cannot be read
 """
 
 from __future__ import annotations
@@ -329,4 +330,19 @@ class BindError(StartError):
         super().__init__(
             f"{protocol} cannot listen on {address}: the port is taken or the address is not one "
             f"of this machine's. Set DIPTYCH_GATEWAY_{protocol}_HOST or _PORT to another."
+        )
+
+
+class EndpointAddressError(StartError, ValueError):
+    """The address of a Triton cannot be read; a ValueError too, so that pydantic names the setting.
+
+    Attributes:
+        address: as it was written.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(
+            f"{address!r} is not the address of a Triton. Write host:port, or dns:///name:port for "
+            "all addresses behind a name; an IPv6 address stands in brackets."
         )

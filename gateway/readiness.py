@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.triton.backend import InferenceBackend
-    from gateway.triton.poller import CatalogPoller
-
-_PROBE_TIMEOUT_S: Final = 1.0
+    from gateway.pools.fleet import Fleet
 
 
 class NotReady(StrEnum):
@@ -25,9 +22,8 @@ class NotReady(StrEnum):
 class Readiness:
     """Answers the question from Triton itself, the catalog, and the state of this process."""
 
-    def __init__(self, backend: InferenceBackend, poller: CatalogPoller) -> None:
-        self._backend = backend
-        self._poller = poller
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
         self._draining = asyncio.Event()
 
     @property
@@ -48,11 +44,11 @@ class Readiness:
         reasons: list[NotReady] = []
         if self.is_draining:
             reasons.append(NotReady.DRAINING)
-        if not await self._backend.is_server_ready(timeout_s=_PROBE_TIMEOUT_S):
+        if not await self._fleet.is_any_ready():
             reasons.append(NotReady.TRITON_NOT_READY)
-        elif not self._poller.is_current:
+        elif not self._fleet.is_current:
             reasons.append(NotReady.CATALOG_STALE)
         # A variant is routed only when all three of its ensembles are ready.
-        if not self._poller.catalog.variants:
+        if not self._fleet.catalog.variants:
             reasons.append(NotReady.NO_VARIANT_ROUTED)
         return reasons

@@ -16,6 +16,7 @@ import math
 import signal
 import socket
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -91,18 +92,20 @@ async def serve_until(
         StartError: the keys cannot be used, or an address is taken or not ours.
     """
     keys = first_keys(settings.api_keys_file, settings.http_host, settings.grpc_host)
-    backend = TritonBackend(
-        settings.triton_grpc_url,
-        max_request_bytes=settings.max_image_bytes + 4 * settings.max_text_chars,
+    parts = make_collaborators(
+        settings,
+        partial(
+            TritonBackend,
+            max_request_bytes=settings.max_image_bytes + 4 * settings.max_text_chars,
+        ),
+        keys,
     )
-    parts: Collaborators | None = None
     try:
-        parts = make_collaborators(settings, backend, keys)
         with _bind_http(settings.http_host, settings.http_port) as http_socket:
             await _run_servers(stop, parts, http_socket, on_started)
     finally:
-        await backend.close()
-        if parts is not None and parts.database is not None:
+        await parts.watch.close()
+        if parts.database is not None:
             await parts.database.close()
 
 
@@ -119,12 +122,12 @@ async def _run_servers(
         http=http_socket.getsockname()[1],
         grpc=grpc_server.bind(settings.grpc_host, settings.grpc_port),
     )
-    await parts.poller.refresh()
+    await parts.watch.start()
     # What was made so far lives as long as the process; the collector need not look at it again.
     gc.collect()
     gc.freeze()
     async with asyncio.TaskGroup() as tasks:
-        polling = tasks.create_task(parts.poller.run())
+        polling = tasks.create_task(parts.watch.run())
         watching = tasks.create_task(_watch_keys(parts))
         mirroring = tasks.create_task(grpc_server.mirror_readiness())
         serving = tasks.create_task(http_server.serve(sockets=[http_socket]))

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.errors import SettingsError
+from gateway.placement import PoolName
 from gateway.suggestion import did_you_mean
+from gateway.triton_target import TritonTarget
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,7 @@ ENV_PREFIX: Final = "DIPTYCH_GATEWAY_"
 _DATABASE_SCHEMES: Final = ("sqlite:///", "postgresql://")
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+Endpoints = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -41,8 +44,20 @@ class Settings(BaseSettings):
     triton_grpc_url: str = Field(
         "127.0.0.1:8001",
         min_length=1,
-        description="Triton's gRPC address: `host:port`, or `dns:///name:port` for all addresses "
-        "behind a name.",
+        description="Triton's gRPC address: `host:port`, or `dns:///name:port` for a server "
+        "at each address behind a name.",
+    )
+    triton_gpu_endpoints: Endpoints = Field(
+        (),
+        description="Tritons of the GPU pool, by comma, each as above; they are asked first.",
+    )
+    triton_cpu_endpoints: Endpoints = Field(
+        (),
+        description="Tritons of the CPU pool, which the GPU pool falls back to and spills into. "
+        "When either pool is named, `TRITON_GRPC_URL` is not used.",
+    )
+    endpoint_lookup_s: float = Field(
+        5.0, gt=0, le=300, description="Time between two look-ups of the names, in seconds."
     )
     default_variant: str | None = Field(
         None,
@@ -133,6 +148,35 @@ class Settings(BaseSettings):
             raise ValueError("must be sqlite:///path or postgresql://user:password@host/name")
         return url
 
+    @field_validator("triton_gpu_endpoints", "triton_cpu_endpoints", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(address for part in value.split(",") if (address := part.strip()))
+        return value
+
+    @field_validator("triton_grpc_url", "triton_gpu_endpoints", "triton_cpu_endpoints")
+    @classmethod
+    def _check_addresses(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        for address in (value,) if isinstance(value, str) else value:
+            TritonTarget.parse(address)
+        return value
+
+    @property
+    def pools(self) -> dict[PoolName, tuple[TritonTarget, ...]]:
+        """The Tritons of each pool; pools without any are left out."""
+        named = {
+            PoolName.GPU: self.triton_gpu_endpoints,
+            PoolName.CPU: self.triton_cpu_endpoints,
+        }
+        if not any(named.values()):
+            named = {PoolName.DEFAULT: (self.triton_grpc_url,)}
+        return {
+            name: tuple(map(TritonTarget.parse, addresses))
+            for name, addresses in named.items()
+            if addresses
+        }
+
 
 def _has_database(url: str) -> bool:
     # `sqlite:///` alone would be a database in memory, which two connections do not share.
@@ -173,7 +217,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 def describe_settings() -> str:
     """Returns the table of all settings, one a line: variable, default, description."""
     rows = [
-        (env_name(name), "unset" if field.default is None else str(field.default))
+        (env_name(name), "unset" if field.default in (None, ()) else str(field.default))
         for name, field in Settings.model_fields.items()
     ]
     name_width = max(len(name) for name, _ in rows)

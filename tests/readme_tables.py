@@ -48,7 +48,7 @@ def gateway_variables() -> str:
     rows = (
         (
             f"`{gateway_settings.env_name(name)}`",
-            "unset" if field.default is None else f"`{field.default}`",
+            "unset" if field.default in (None, ()) else f"`{field.default}`",
             field.description or "",
         )
         for name, field in gateway_settings.Settings.model_fields.items()

@@ -42,6 +42,8 @@ def classification_answer(answer: Classification) -> dict[str, Any]:
             "text_encoder": answer.text_batch_size,
         },
         "source": answer.source,
+        "pool": answer.placement.pool,
+        "degraded": answer.placement.degraded,
     }
 
 

@@ -62,6 +62,8 @@ def to_response(answer: Classification) -> classify_pb2.ClassifyResponse:
             image_encoder=answer.image_batch_size, text_encoder=answer.text_batch_size
         ),
         source=_SOURCES[answer.source],
+        pool=answer.placement.pool,
+        degraded=answer.placement.degraded,
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 
 from gateway.catalog import Refusal
 from gateway.contract.manifest import Digest, ModalitySet, Quality, Ratio
+from gateway.placement import Degraded, PoolName
 from gateway.readiness import NotReady
 from gateway.reuse.source import Source
 
@@ -88,6 +89,10 @@ class ClassifyAnswer(_Closed):
             description="Whether the numbers were computed for this request, come from an equal "
             "one that was in flight (coalesced), or from one that was answered before (cached)."
         ),
+    ]
+    pool: Annotated[PoolName, Field(description="The pool of Tritons that answered.")]
+    degraded: Annotated[
+        Degraded | None, Field(description="Why the answer is not the usual one; null when it is.")
     ]
 
 

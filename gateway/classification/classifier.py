@@ -15,6 +15,7 @@ from gateway.classification.outputs import ABSENT, Trace, rank, read_row, read_t
 from gateway.classification.values import Classification, StageTimings
 from gateway.contract import tensors
 from gateway.errors import GatewayError, RequestError
+from gateway.pools.dispatch import Call
 from gateway.reuse.equality import Question
 from gateway.reuse.source import Source
 from gateway.routing.choice import choose_variant
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from gateway.catalog import Catalog, Variant
     from gateway.classification.values import ClassifyRequest
     from gateway.contract.manifest import ModalitySet
+    from gateway.pools.dispatch import Dispatcher, Served
     from gateway.reuse.answers import ReusedAnswers
     from gateway.telemetry.metrics import Metrics
-    from gateway.triton.backend import InferenceBackend, Row
+    from gateway.triton.backend import Row
 
 _MS: Final = 1000.0
 
@@ -41,7 +43,7 @@ class Classifier:
     """Classifies with whatever the catalog serves.
 
     Args:
-        backend: the inference server.
+        dispatcher: sends to the pools.
         catalog: returns what is served now.
         metrics: outcomes, stages and batch sizes go there.
         reuse: answers equal requests by one computation.
@@ -51,15 +53,15 @@ class Classifier:
 
     def __init__(
         self,
-        backend: InferenceBackend,
+        dispatcher: Dispatcher,
         catalog: Callable[[], Catalog],
         metrics: Metrics,
-        reuse: ReusedAnswers[Mapping[str, Row]],
+        reuse: ReusedAnswers[Served],
         *,
         default_variant: str | None,
         new_id: Callable[[], str] = new_prediction_id,
     ) -> None:
-        self._backend = backend
+        self._dispatcher = dispatcher
         self._catalog = catalog
         self._metrics = metrics
         self._reuse = reuse
@@ -111,29 +113,37 @@ class Classifier:
         self, request: ClassifyRequest, variant: Variant, on_reused: Callable[[], None]
     ) -> Classification:
         modalities = request.modalities
-        ensemble = variant.ensembles[modalities]
         inputs: dict[str, bytes] = {}
         if request.image is not None:
             inputs[tensors.IMAGE] = request.image
         if request.text is not None:
             inputs[tensors.TEXT] = request.text.encode()
 
-        def compute(left_s: float) -> Coroutine[object, object, Mapping[str, Row]]:
-            return self._backend.infer(
-                ensemble.model, inputs, timeout_s=left_s, request_id=request.request_id
-            )
-
-        key = await self._reuse.key(
-            Question(request.caller, ensemble.model, variant.digest, inputs)
+        call = Call(
+            variant.name,
+            modalities,
+            inputs,
+            request.deadline,
+            request.request_id,
+            request.placement,
         )
+
+        def compute(_: float) -> Coroutine[object, object, Served]:
+            return self._dispatcher.infer(call)
+
+        digests = "+".join(self._dispatcher.digests(variant.name))
+        model = variant.ensembles[modalities].model
+        key = await self._reuse.key(Question(request.caller, model, digests, inputs))
         called_s = time.perf_counter()
-        outputs, source = await self._reuse.answer(key, compute, request.deadline, on_reused)
+        served, source = await self._reuse.answer(key, compute, request.deadline, on_reused)
         answered_s = time.perf_counter()
         is_own = source is Source.COMPUTED
+        # A server answers with the digest that it has; the answer says which.
+        outputs, variant = served.outputs, served.variant
         ranking = rank(
             read_row(outputs, tensors.LOGITS, len(variant.labels)),
             variant.labels,
-            ensemble.manifest.temperature,
+            variant.ensembles[modalities].manifest.temperature,
             request.top_k,
         )
         image, text = _read_traces(outputs, modalities) if is_own else (ABSENT, ABSENT)
@@ -158,11 +168,13 @@ class Classifier:
             image_batch_size=image.batch_size,
             text_batch_size=text.batch_size,
             source=source,
+            placement=served.placement,
         )
         self._observe(classification)
         return classification
 
     def _observe(self, answer: Classification) -> None:
+        self._metrics.pools.count_answer(answer.placement)
         timings = answer.timings
         for stage, spent_ms in (
             ("receive", timings.receive_ms),

@@ -9,6 +9,7 @@ from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
     from gateway.admission.deadline import Deadline
+    from gateway.placement import Placement
     from gateway.reuse.source import Source
 
 
@@ -24,6 +25,7 @@ class ClassifyRequest:
         request_id: for logs, here and in Triton.
         deadline: when it must be answered.
         caller: who asks; answers are not reused across callers, unless that is allowed.
+        placement: where admission found room for it, or None.
     """
 
     image: bytes | None
@@ -33,6 +35,7 @@ class ClassifyRequest:
     request_id: str
     deadline: Deadline
     caller: str
+    placement: Placement | None = None
 
     @property
     def modalities(self) -> ModalitySet:
@@ -83,6 +86,7 @@ class Classification:
         image_batch_size: items in the image encoder's batch, or None without one of its own.
         text_batch_size: items in the text encoder's batch, or None without one of its own.
         source: whether the numbers were computed for this request.
+        placement: the pool that answered, and what was not as usual.
     """
 
     prediction_id: str
@@ -94,6 +98,7 @@ class Classification:
     image_batch_size: int | None
     text_batch_size: int | None
     source: Source
+    placement: Placement
 
     @property
     def service_ms(self) -> float:

@@ -25,7 +25,7 @@ class Question:
     Attributes:
         caller: whose answer it is; "" where answers are shared among all callers.
         model: name of the ensemble; there is one for each modality set of a variant.
-        digest: of the variant.
+        digest: of the variant; of all its digests that may answer, where servers differ.
         inputs: content of the ensemble's tensors by name.
     """
 

@@ -1,4 +1,4 @@
-"""All metrics of the gateway, on one registry.
+"""All metrics of the gateway, on one registry; those of the pools are in `pool_metrics`.
 
 Labels are bounded: routes, variants, modality sets, stages and codes come from fixed sets, from the
 catalog, or pass `_Bounded`. Label children are looked up once and kept, as a look-up in the client
@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from gateway.telemetry.pool_metrics import PoolMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,10 +51,15 @@ class Metrics:
 
     Args:
         registry: where they are registered; one registry holds one `Metrics`.
+
+    Attributes:
+        registry: the same.
+        pools: the metrics of the pools.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self.pools = PoolMetrics(registry)
         self._fault_code = _Bounded(_MAX_FAULT_CODES)
         self._requests = Counter(
             "diptych_gateway_requests_total",
@@ -140,7 +147,7 @@ class Metrics:
         )
         self._triton_up = Gauge(
             "diptych_gateway_triton_up",
-            "1 when the last look at Triton succeeded, else 0.",
+            "1 when any Triton was found ready at the last look, else 0.",
             registry=registry,
         )
         self._refreshed = Gauge(
@@ -241,7 +248,7 @@ class Metrics:
         self._access_refusals.labels(code).inc()
 
     def set_triton_up(self, is_up: bool) -> None:
-        """Says whether the last look at Triton succeeded."""
+        """Says whether any Triton is ready."""
         self._triton_up.set(1 if is_up else 0)
 
     def set_catalog(

@@ -1,1 +1,1 @@
-"""Triton as the gateway sees it: one Protocol, its gRPC client, and the catalog that is polled."""
+"""Triton as the gateway sees it: one Protocol, its gRPC client, and what its errors mean."""

@@ -1,7 +1,6 @@
 """The seam between the gateway and an inference server.
 
-`grpc_backend.TritonBackend` implements it; `classification`, `readiness` and `poller` depend on
-the Protocol alone.
+`grpc_backend.TritonBackend` implements it; `pools` depends on the Protocol alone.
 """
 
 from __future__ import annotations
@@ -54,6 +53,12 @@ class InferenceBackend(Protocol):
 
     async def model_parameter(self, model: str, key: str, *, timeout_s: float) -> str | None:
         """One parameter of a model's configuration, or None when it has none of that name."""
+
+    async def step_devices(self, ensemble: str, *, timeout_s: float) -> frozenset[str]:
+        """Where the steps of an ensemble run that a native backend runs: `cpu`, `gpu`.
+
+        Steps of the python backend do not count: they decode and tokenise on the CPU anyway.
+        """
 
     async def close(self) -> None:
         """Ends all connections; calls in flight are cancelled."""

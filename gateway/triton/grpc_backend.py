@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import grpc
 import numpy as np
-from tritonclient.grpc import service_pb2, service_pb2_grpc
+from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 from gateway.errors import BackendError
 from gateway.triton.faults import to_gateway_error
@@ -38,8 +38,10 @@ def _channel_options(max_request_bytes: int) -> list[tuple[str, int | str]]:
         ("grpc.max_reconnect_backoff_ms", 1000),
         # The library would repeat an UNAVAILABLE, which is how Triton says that its queue is full.
         ("grpc.enable_retries", 0),
-        # One channel, all addresses behind the name.
-        ("grpc.lb_policy_name", "round_robin"),
+        # One channel is one server; a connection on which nothing comes back is closed and made
+        # anew. Not more often: Triton takes pings without data between for an attack.
+        ("grpc.keepalive_time_ms", 10_000),
+        ("grpc.keepalive_timeout_ms", 2_000),
         ("grpc.enable_http_proxy", 0),
     ]
 
@@ -48,12 +50,14 @@ class TritonBackend:
     """An `InferenceBackend` over Triton's gRPC protocol. Must be made inside the event loop.
 
     Args:
-        url: `host:port`, or a gRPC target such as `dns:///name:port`.
+        address: `host:port` of one server.
         max_request_bytes: largest sum of the inputs of one call.
     """
 
-    def __init__(self, url: str, *, max_request_bytes: int) -> None:
-        self._channel = grpc.aio.insecure_channel(url, options=_channel_options(max_request_bytes))
+    def __init__(self, address: str, *, max_request_bytes: int) -> None:
+        self._channel = grpc.aio.insecure_channel(
+            address, options=_channel_options(max_request_bytes)
+        )
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     async def infer(
@@ -92,11 +96,27 @@ class TritonBackend:
 
     async def model_parameter(self, model: str, key: str, *, timeout_s: float) -> str | None:
         """One parameter of a model's configuration, or None when it has none of that name."""
-        request = service_pb2.ModelConfigRequest(name=model)
-        response = await self._call(self._stub.ModelConfig, request, timeout_s)
         # Membership first: reading a missing key of a protobuf map inserts it.
-        parameters = response.config.parameters
+        parameters = (await self._config(model, timeout_s)).parameters
         return str(parameters[key].string_value) if key in parameters else None
+
+    async def step_devices(self, ensemble: str, *, timeout_s: float) -> frozenset[str]:
+        """Where the native steps of an ensemble run. See `InferenceBackend.step_devices`."""
+        whole = await self._config(ensemble, timeout_s)
+        devices: set[str] = set()
+        for step in whole.ensemble_scheduling.step:
+            config = await self._config(step.model_name, timeout_s)
+            if config.backend == "python":
+                continue
+            for group in config.instance_group:
+                # Triton answers with what KIND_AUTO has become on this machine.
+                is_gpu = group.kind == model_config_pb2.ModelInstanceGroup.KIND_GPU
+                devices.add("gpu" if is_gpu else "cpu")
+        return frozenset(devices)
+
+    async def _config(self, model: str, timeout_s: float) -> Any:  # noqa: ANN401 - untyped stubs
+        request = service_pb2.ModelConfigRequest(name=model)
+        return (await self._call(self._stub.ModelConfig, request, timeout_s)).config
 
     async def close(self) -> None:
         """Closes the channel; calls in flight are cancelled."""

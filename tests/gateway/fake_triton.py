@@ -25,6 +25,7 @@ from tests.gateway.manifests import make_repository
 IMAGE_TRACE = (1500.0, 11000.0, 4.0)
 TEXT_TRACE = (100.0, 8000.0, 2.0)
 BROKEN_IMAGE = b"not an image"
+NATIVE_STEP = "native-encoder"
 
 
 class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[misc]
@@ -37,6 +38,10 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         cancelled: how many ModelInfer calls were cancelled by the client.
         running: how many ModelInfer calls are running.
         release: calls with the text "wait" wait for it.
+        is_silent: nothing is answered, as by a black hole, until it is reset.
+        failure: status and message with which every ModelInfer fails, or None.
+        delay_s: how long every ModelInfer takes.
+        native_kind: instance kind of a native step of each ensemble; None: there is none.
         port: the port it listens on, after `start`.
     """
 
@@ -50,6 +55,10 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self.running = 0
         self.most_running = 0
         self.release = asyncio.Event()
+        self.is_silent = False
+        self.failure: tuple[grpc.StatusCode, str] | None = None
+        self.delay_s = 0.0
+        self.native_kind: int | None = None
         self.port = 0
         self._server: Any = None
 
@@ -68,7 +77,12 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
     def url(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    async def _hold(self) -> None:
+        while self.is_silent:  # noqa: ASYNC110 - until the client gives up or a test resets it
+            await asyncio.sleep(0.01)
+
     async def ServerReady(self, request: Any, context: Any) -> Any:
+        await self._hold()
         return service_pb2.ServerReadyResponse(ready=self.is_ready)
 
     async def RepositoryIndex(self, request: Any, context: Any) -> Any:
@@ -79,8 +93,15 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         return service_pb2.RepositoryIndexResponse(models=models)
 
     async def ModelConfig(self, request: Any, context: Any) -> Any:
+        await self._hold()
         response = service_pb2.ModelConfigResponse()
         response.config.name = request.name
+        if request.name == NATIVE_STEP:
+            response.config.backend = "onnxruntime"
+            response.config.instance_group.add(kind=self.native_kind)
+            return response
+        if self.native_kind is not None:
+            response.config.ensemble_scheduling.step.add(model_name=NATIVE_STEP)
         if (manifest := self.repository[request.name]) is not None:
             response.config.parameters[MANIFEST_PARAMETER].string_value = manifest
         return response
@@ -90,6 +111,10 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
+            await self._hold()
+            await asyncio.sleep(self.delay_s)
+            if self.failure is not None:
+                await context.abort(*self.failure)
             return await self._infer(request, context)
         except asyncio.CancelledError:
             self.cancelled += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 from gateway.contract.manifest import (
     EnsembleManifest,
@@ -26,6 +27,7 @@ def make_manifest(  # noqa: PLR0913 - what tests vary
     temperature: float = 2.0,
     has_passed: bool | None = True,
     created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
+    expected_device: Literal["cpu", "gpu"] = "cpu",
 ) -> EnsembleManifest:
     """Makes a manifest; `has_passed` None stands for a proof that was not run."""
     parity = None
@@ -47,7 +49,7 @@ def make_manifest(  # noqa: PLR0913 - what tests vary
         temperature=temperature,
         quality=Quality(examples=100, accuracy=0.9, macro_f1=0.9, expected_calibration_error=0.02),
         parity=parity,
-        expected_device="cpu",
+        expected_device=expected_device,
         limits=Limits(max_image_pixels=10_000_000, max_text_tokens=128),
         provenance=Provenance(
             recipe="demo",
@@ -70,6 +72,7 @@ def make_repository(
     has_passed: bool | None = True,
     created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
     labels: tuple[str, ...] = LABELS,
+    expected_device: Literal["cpu", "gpu"] = "cpu",
 ) -> dict[str, str]:
     """Makes the manifest JSON of a variant's three ensembles by model name."""
     return {
@@ -80,6 +83,7 @@ def make_repository(
             has_passed=has_passed,
             created_at=created_at,
             labels=labels,
+            expected_device=expected_device,
         ).model_dump_json()
         for modalities in ModalitySet
     }

@@ -76,7 +76,7 @@ class BatchSizes(_message.Message):
     def __init__(self, image_encoder: _Optional[int] = ..., text_encoder: _Optional[int] = ...) -> None: ...
 
 class ClassifyResponse(_message.Message):
-    __slots__ = ("prediction_id", "variant", "digest", "modalities", "label", "score", "top_k", "timings_ms", "batch_sizes", "source")
+    __slots__ = ("prediction_id", "variant", "digest", "modalities", "label", "score", "top_k", "timings_ms", "batch_sizes", "source", "pool", "degraded")
     PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -87,6 +87,8 @@ class ClassifyResponse(_message.Message):
     TIMINGS_MS_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZES_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    DEGRADED_FIELD_NUMBER: _ClassVar[int]
     prediction_id: str
     variant: str
     digest: str
@@ -97,7 +99,9 @@ class ClassifyResponse(_message.Message):
     timings_ms: Timings
     batch_sizes: BatchSizes
     source: Source
-    def __init__(self, prediction_id: _Optional[str] = ..., variant: _Optional[str] = ..., digest: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., batch_sizes: _Optional[_Union[BatchSizes, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ...) -> None: ...
+    pool: str
+    degraded: str
+    def __init__(self, prediction_id: _Optional[str] = ..., variant: _Optional[str] = ..., digest: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., batch_sizes: _Optional[_Union[BatchSizes, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., pool: _Optional[str] = ..., degraded: _Optional[str] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("type", "title", "status", "detail", "instance", "code", "field", "limit", "actual", "retry_after_s")
