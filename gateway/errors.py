@@ -23,6 +23,8 @@ GatewayError
 ├── ClientDisconnectedError          nobody waits for the answer any more
 └── BackendError                     Triton answered with something that must not happen
 
+TrafficPlanError                     experiments that cannot be in force together
+
 StartError                           the process cannot start; for the operator
 ├── SettingsError                    the environment does not make valid settings
 ├── KeysFileError                    the file of API keys cannot be used
@@ -274,6 +276,10 @@ class BackendError(GatewayError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__()
+
+
+class TrafficPlanError(Exception):
+    """Experiments or shadows that cannot be in force; the message says which and what to change."""
 
 
 class StartError(Exception):

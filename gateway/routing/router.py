@@ -1,0 +1,134 @@
+"""Decides which variant answers a request.
+
+In this order: the variant that the request names, which no experiment overrides; the draw of the
+first experiment that takes the caller; the promoted variant; the one in the settings; the newest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.routing.choice import choose_variant
+from gateway.routing.gates import gates_of
+from gateway.routing.reason import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from gateway.catalog import Catalog, Variant
+    from gateway.routing.caller import Caller
+    from gateway.routing.plan import Draw, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which variant answers, and why.
+
+    Attributes:
+        variant: it.
+        reason: why it.
+        draw: what the experiment drew, or None outside of experiments. Its arm is not the variant
+            where `gate` says why.
+        gate: why the drawn arm may not serve, or None.
+    """
+
+    variant: Variant
+    reason: Reason
+    draw: Draw | None = None
+    gate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What is in force beside the settings.
+
+    Attributes:
+        plan: experiments and shadows.
+        promoted: the variant that an admin made the default, or None.
+    """
+
+    plan: Plan
+    promoted: str | None = None
+
+
+class Router:
+    """Decides for one process.
+
+    Args:
+        catalog: returns what is served now.
+        traffic: returns what is in force now.
+        default_variant: of the settings, or None.
+        clock: returns seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        catalog: Callable[[], Catalog],
+        traffic: Callable[[], Traffic],
+        default_variant: str | None,
+        clock: Callable[[], float],
+    ) -> None:
+        self._catalog = catalog
+        self._traffic = traffic
+        self._default_variant = default_variant
+        self._clock = clock
+        self._gates: Mapping[tuple[str, str], str] = {}
+        self._gates_of: tuple[Catalog, Plan] | None = None
+
+    def decide(self, requested: str | None, caller: Caller) -> Decision:
+        """Decides.
+
+        Args:
+            requested: the variant that the request names, or None.
+            caller: whom it is for.
+
+        Raises:
+            UnknownVariantError: the request names a variant that does not exist.
+            VariantUnavailableError: what should answer is not served now.
+        """
+        catalog, traffic = self._catalog(), self._traffic()
+        if requested is None and traffic.plan.experiments:
+            draw = traffic.plan.draw(caller, self._clock())
+            if draw is not None and (decision := self._follow(draw, catalog, traffic.plan)):
+                return decision
+        if requested is not None:
+            return Decision(choose_variant(catalog, requested, None), Reason.REQUESTED)
+        return self._default(catalog, traffic)
+
+    def default(self) -> Decision:
+        """Decides for a request that names no variant and is in no experiment.
+
+        Raises:
+            VariantUnavailableError: what should answer is not served now.
+        """
+        return self._default(self._catalog(), self._traffic())
+
+    def gates(self) -> Mapping[tuple[str, str], str]:
+        """Returns the reason of each arm that gets no traffic, by experiment and arm."""
+        return self._gates_in(self._catalog(), self._traffic().plan)
+
+    def _follow(self, draw: Draw, catalog: Catalog, plan: Plan) -> Decision | None:
+        gates = self._gates_in(catalog, plan)
+        gate = gates.get((draw.experiment, draw.arm))
+        if gate is None:
+            return Decision(catalog.variants[draw.arm], draw.reason, draw)
+        control = next(
+            each.definition.control for each in plan.experiments if each.name == draw.experiment
+        )
+        if (draw.experiment, control) in gates:
+            return None  # nothing of the experiment may serve this unit: it is as if not in it
+        return Decision(catalog.variants[control], Reason.ARM_GATED, draw, gate)
+
+    def _gates_in(self, catalog: Catalog, plan: Plan) -> Mapping[tuple[str, str], str]:
+        # Both are replaced when they change, never changed themselves.
+        known = self._gates_of
+        if known is None or known[0] is not catalog or known[1] is not plan:
+            self._gates, self._gates_of = gates_of(catalog, plan), (catalog, plan)
+        return self._gates
+
+    def _default(self, catalog: Catalog, traffic: Traffic) -> Decision:
+        if traffic.promoted is not None and traffic.promoted in catalog.variants:
+            return Decision(catalog.variants[traffic.promoted], Reason.PROMOTED)
+        variant = choose_variant(catalog, None, self._default_variant)
+        return Decision(variant, Reason.CONFIGURED if self._default_variant else Reason.NEWEST)
