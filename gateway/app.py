@@ -24,6 +24,7 @@ from gateway.api.openapi import DocumentedApi
 from gateway.api.operations import OperationsApi
 from gateway.api.rest import ClassificationApi
 from gateway.classification.classifier import Classifier
+from gateway.classification.live import LiveClassifier
 from gateway.classification.outputs import rows_bytes
 from gateway.identity.key_ring import KeyRing
 from gateway.pools.dispatch import Dispatcher, Served
@@ -33,6 +34,8 @@ from gateway.pools.watch import Watch
 from gateway.readiness import Readiness
 from gateway.reuse.answer_cache import AnswerCache
 from gateway.reuse.answers import ReusedAnswers, ReusePolicy
+from gateway.routing.plan import EMPTY_PLAN
+from gateway.routing.router import Router, Traffic
 from gateway.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION: Final = "Classifies an image, a text, or both, with a model that Triton serves."
 
+_NO_TRAFFIC: Final = Traffic(EMPTY_PLAN)
+
 
 @dataclass(frozen=True)
 class Collaborators:
@@ -58,7 +63,8 @@ class Collaborators:
     fleet: Fleet
     watch: Watch
     readiness: Readiness
-    classifier: Classifier
+    router: Router
+    classifier: LiveClassifier
     entrance: Entrance
     limits: EnvelopeLimits
     database: Database | None
@@ -78,6 +84,7 @@ def make_collaborators(
     metrics.set_api_keys(len(keys.records))
     pools = {Pool(name, SystemRandom()): targets for name, targets in settings.pools.items()}
     fleet = Fleet(list(pools), metrics, time.perf_counter)
+    router = Router(lambda: fleet.catalog, lambda: _NO_TRAFFIC, settings.default_variant, time.time)
     return Collaborators(
         settings=settings,
         metrics=metrics,
@@ -90,12 +97,15 @@ def make_collaborators(
             lookup_s=settings.endpoint_lookup_s,
         ),
         readiness=Readiness(fleet),
-        classifier=Classifier(
-            Dispatcher(fleet, metrics.pools, time.perf_counter),
-            lambda: fleet.catalog,
-            metrics,
-            _reused_answers(settings, metrics),
-            default_variant=settings.default_variant,
+        router=router,
+        classifier=LiveClassifier(
+            router,
+            Classifier(
+                Dispatcher(fleet, metrics.pools, time.perf_counter),
+                metrics,
+                _reused_answers(settings, metrics),
+            ),
+            metrics.traffic,
         ),
         entrance=Entrance(
             KeyRing(keys),
@@ -166,7 +176,7 @@ def create_app(parts: Collaborators) -> FastAPI:
     )
     app.include_router(
         OperationsApi(
-            lambda: parts.fleet.catalog, parts.classifier, parts.readiness, parts.metrics.registry
+            lambda: parts.fleet.catalog, parts.router, parts.readiness, parts.metrics.registry
         ).routes()
     )
     return app

@@ -8,21 +8,24 @@ from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
     from gateway.catalog import Catalog, Variant
-    from gateway.classification.values import Classification
+    from gateway.classification.live import RoutedAnswer
+    from gateway.routing.router import Decision
 
 
 def _ms(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
 
 
-def classification_answer(answer: Classification) -> dict[str, Any]:
+def classification_answer(routed: RoutedAnswer) -> dict[str, Any]:
     """Returns the JSON of one classification, a `schemas.ClassifyAnswer`."""
+    answer = routed.classification
     timings = answer.timings
     best = answer.ranking[0]
     return {
         "prediction_id": answer.prediction_id,
         "variant": answer.variant,
         "digest": answer.digest,
+        "assignment": _assignment(routed.decision),
         "modalities": modality_names(answer.modalities),
         "label": best.label,
         "score": best.score,
@@ -44,6 +47,17 @@ def classification_answer(answer: Classification) -> dict[str, Any]:
         "source": answer.source,
         "pool": answer.placement.pool,
         "degraded": answer.placement.degraded,
+    }
+
+
+def _assignment(decision: Decision) -> dict[str, Any]:
+    draw = decision.draw
+    return {
+        "reason": decision.reason,
+        "experiment": draw.experiment if draw else None,
+        "arm": draw.arm if draw else None,
+        "gate": decision.gate,
+        "is_sticky": draw.is_sticky if draw else False,
     }
 
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.api.subject import merged
 from gateway.classification.values import ClassifyRequest
 from gateway.errors import InvalidInputError, MalformedRequestError, PayloadTooLargeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.admission.deadline import Deadline
+    from gateway.routing.subject import Subject
 
 DEFAULT_TOP_K = 5
 
@@ -43,6 +47,7 @@ class RequestOrigin:
     request_id: str
     deadline: Deadline
     caller: str
+    subject: Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +58,16 @@ class Item:
     text: str | None = None
     top_k: int | None = None
     variant: str | None = None
+    unit: str | None = None
+    metadata: Mapping[str, str] | None = None
 
 
 def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> ClassifyRequest:
     """Checks an item.
 
     Raises:
-        MalformedRequestError: neither image nor text is there, or `top_k` or `variant` is out of
-            range.
+        MalformedRequestError: neither image nor text is there, or `top_k`, `variant`, `unit` or
+            `metadata` is out of range.
         InvalidInputError: the image has no bytes, or the text only white space.
         PayloadTooLargeError: the image or the text is above its limit.
     """
@@ -93,6 +100,7 @@ def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> Cla
         request_id=origin.request_id,
         deadline=origin.deadline,
         caller=origin.caller,
+        subject=merged(origin.subject, item.unit, item.metadata),
     )
 
 

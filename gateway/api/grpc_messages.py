@@ -10,7 +10,8 @@ from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
     from gateway.api.problems import Problem
-    from gateway.classification.values import Classification
+    from gateway.classification.live import RoutedAnswer
+    from gateway.routing.router import Decision
 
 
 _SOURCES: Final = {
@@ -27,11 +28,14 @@ def to_item(message: classify_pb2.ClassifyRequest) -> Item:
         text=message.text if message.HasField("text") else None,
         top_k=message.top_k if message.HasField("top_k") else None,
         variant=message.variant if message.HasField("variant") else None,
+        unit=message.unit if message.HasField("unit") else None,
+        metadata=dict(message.metadata) if message.metadata else None,
     )
 
 
-def to_response(answer: Classification) -> classify_pb2.ClassifyResponse:
+def to_response(routed: RoutedAnswer) -> classify_pb2.ClassifyResponse:
     """Makes the message of one classification."""
+    answer = routed.classification
     timings = answer.timings
     modalities = []
     if answer.modalities.has_image:
@@ -42,6 +46,7 @@ def to_response(answer: Classification) -> classify_pb2.ClassifyResponse:
         prediction_id=answer.prediction_id,
         variant=answer.variant,
         digest=answer.digest,
+        assignment=_assignment(routed.decision),
         modalities=modalities,
         label=answer.ranking[0].label,
         score=answer.ranking[0].score,
@@ -64,6 +69,17 @@ def to_response(answer: Classification) -> classify_pb2.ClassifyResponse:
         source=_SOURCES[answer.source],
         pool=answer.placement.pool,
         degraded=answer.placement.degraded,
+    )
+
+
+def _assignment(decision: Decision) -> classify_pb2.Assignment:
+    draw = decision.draw
+    return classify_pb2.Assignment(
+        reason=decision.reason,
+        experiment=draw.experiment if draw else None,
+        arm=draw.arm if draw else None,
+        gate=decision.gate,
+        is_sticky=draw.is_sticky if draw else False,
     )
 
 

@@ -18,6 +18,7 @@ from gateway.api.grpc_messages import to_item, to_problem_message, to_response
 from gateway.api.observation import Observation, request_id_from
 from gateway.api.problems import Problem, to_problem
 from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
+from gateway.api.subject import subject_of
 from gateway.errors import AccessError, DrainingError
 from gateway.identity.principal import Scope, require
 from gateway.reuse.source import Source
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from gateway.api.entrance import Entrance
-    from gateway.classification.classifier import Classifier
+    from gateway.classification.live import LiveClassifier
     from gateway.identity.principal import Principal
     from gateway.readiness import Readiness
     from gateway.telemetry.metrics import Metrics
@@ -67,7 +68,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
 
     def __init__(
         self,
-        classifier: Classifier,
+        classifier: LiveClassifier,
         limits: EnvelopeLimits,
         entrance: Entrance,
         readiness: Readiness,
@@ -198,20 +199,22 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             time_remaining_s
         )
         arrival = arrival_of(caller.said, deadline, principal, caller.peer)
-        origin = RequestOrigin(observation.request_id, arrival.deadline, arrival.client)
+        subject = subject_of(caller.said.items(), observation.request_id, principal.proved_id)
+        origin = RequestOrigin(observation.request_id, arrival.deadline, arrival.client, subject)
         request = to_request(to_item(message), origin, self._limits)
         observation.note_item(None, request.modalities)
-        variant = self._classifier.assign(request.variant)
-        observation.note_item(variant.name, None)
-        kind = WorkKind(variant.name, request.modalities)
+        decision = self._classifier.decide(request)
+        observation.note_item(decision.variant.name, None)
+        kind = WorkKind(decision.variant.name, request.modalities)
         with self._entrance.admit(principal, arrival, kind) as ticket:
             ticket.start([kind])
-            answer = await self._classifier.classify(
-                request, variant, on_reused=lambda: ticket.relieve(kind)
+            routed = await self._classifier.classify(
+                request, decision, on_reused=lambda: ticket.relieve(kind)
             )
+            answer = routed.classification
             if answer.source is Source.COMPUTED:
                 ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
-        return to_response(answer)
+        return to_response(routed)
 
 
 def _route(method: str) -> str:

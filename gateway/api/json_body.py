@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import json
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pydantic_core
@@ -106,7 +107,20 @@ def _to_items(batch: BatchBody, limits: EnvelopeLimits) -> list[Item | RequestEr
 
 def _to_item(body: ClassifyBody) -> Item:
     image = None if body.image is None else _decode_base64(body.image)
-    return Item(image=image, text=body.text, top_k=body.top_k, variant=body.variant)
+    metadata = body.metadata
+    return Item(
+        image=image,
+        text=body.text,
+        top_k=body.top_k,
+        variant=body.variant,
+        unit=body.unit,
+        metadata=None if metadata is None else {k: _as_text(v) for k, v in metadata.items()},
+    )
+
+
+def _as_text(value: str | float | bool) -> str:
+    # As JSON writes it, so that a header can say the same.
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _decode_base64(text: str) -> bytes:

@@ -27,7 +27,7 @@ _BOUNDARY: Final = re.compile(
     r"""^multipart/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^\s;",]{1,70}))""",
     re.IGNORECASE,
 )
-_PARTS: Final = ("image", "text", "top_k", "variant")
+_PARTS: Final = ("image", "text", "top_k", "variant", "unit")
 _MAX_SHORT_BYTES: Final = 256
 _TOP_K: Final = re.compile(r"\d{1,9}", re.ASCII)
 _PLAIN_ENCODINGS: Final = (b"", b"binary", b"8bit", b"7bit")
@@ -180,6 +180,7 @@ def _to_item(parts: dict[str, bytes]) -> Item:
         text=_decode(parts, "text"),
         top_k=_decode_top_k(parts),
         variant=_decode(parts, "variant"),
+        unit=_decode(parts, "unit"),
     )
 
 

@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
+from gateway import errors
 from gateway.api.authentication import OPEN_PATHS
 from gateway.api.problems import KINDS, MEDIA_TYPE
 from gateway.api.schemas import BatchBody, ClassifyBody, ProblemBody
+from gateway.api.subject import MAX_UNIT_CHARS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _REF: Final = "#/components/schemas/{model}"
+_OF_OTHER_ROUTES: Final = frozenset(
+    {
+        errors.StorageNotConfiguredError,
+        errors.StorageUnavailableError,
+        errors.StorageOutdatedError,
+    }
+)
 
 # Of the problems' statuses those that a classifying route answers with. 499 is what the log says of
 # a client that left; nobody receives it.
@@ -46,6 +55,11 @@ CLASSIFY_REQUEST: Final[dict[str, Any]] = {
                             "type": "string",
                             "description": "Variant that is to answer; see /v1/models.",
                         },
+                        "unit": {
+                            "type": "string",
+                            "maxLength": MAX_UNIT_CHARS,
+                            "description": "Who keeps the same variant in an experiment.",
+                        },
                     },
                 }
             },
@@ -73,8 +87,10 @@ BATCH_REQUEST: Final[dict[str, Any]] = {
 def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """Returns the documented answers of a classifying route: the model, and its problems."""
     titles: dict[int, list[str]] = {}
-    for kind in KINDS.values():
-        if kind.status in _CLASSIFYING and kind.title not in titles.setdefault(kind.status, []):
+    for error, kind in KINDS.items():
+        if error in _OF_OTHER_ROUTES or kind.status not in _CLASSIFYING:
+            continue
+        if kind.title not in titles.setdefault(kind.status, []):
             titles[kind.status].append(kind.title)
     documented: dict[int | str, dict[str, Any]] = {200: {"model": model}}
     for status, each in sorted(titles.items()):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from gateway.catalog import Catalog, Variant
-    from gateway.classification.classifier import Classifier
     from gateway.readiness import Readiness
+    from gateway.routing.router import Router
 
 
 class OperationsApi:
@@ -31,7 +31,7 @@ class OperationsApi:
 
     Args:
         catalog: returns what is served now.
-        classifier: knows the default variant.
+        router: knows the default variant.
         readiness: whether this process should get traffic.
         registry: all metrics.
     """
@@ -39,12 +39,12 @@ class OperationsApi:
     def __init__(
         self,
         catalog: Callable[[], Catalog],
-        classifier: Classifier,
+        router: Router,
         readiness: Readiness,
         registry: CollectorRegistry,
     ) -> None:
         self._catalog = catalog
-        self._classifier = classifier
+        self._router = router
         self._readiness = readiness
         self._registry = registry
 
@@ -114,7 +114,7 @@ class OperationsApi:
 
     def _default(self) -> Variant | None:
         try:
-            return self._classifier.assign(None)
+            return self._router.default().variant
         except VariantUnavailableError:
             return None
 

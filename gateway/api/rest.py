@@ -23,6 +23,7 @@ from gateway.api.envelope import EnvelopeLimits, Item, RequestOrigin, to_request
 from gateway.api.gate import BATCH_PATH, CLASSIFY_PATH, ticket_of
 from gateway.api.openapi import BATCH_REQUEST, CLASSIFY_REQUEST, answers
 from gateway.api.schemas import BatchAnswer, ClassifyAnswer
+from gateway.api.subject import subject_of
 from gateway.errors import (
     DeadlineExceededError,
     GatewayError,
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
     from gateway.admission.deadline import Deadline
     from gateway.admission.rate_limits import RateLimits
     from gateway.api.observation import Observation
-    from gateway.catalog import Variant
-    from gateway.classification.classifier import Classifier
+    from gateway.classification.live import LiveClassifier
     from gateway.classification.values import ClassifyRequest
+    from gateway.routing.router import Decision
     from gateway.telemetry.metrics import Metrics
 
 _JSON: Final = "application/json"
@@ -52,11 +53,11 @@ class _Job:
     """An item that is known to be good, and who answers it."""
 
     request: ClassifyRequest
-    variant: Variant
+    decision: Decision
 
     @property
     def kind(self) -> WorkKind:
-        return WorkKind(self.variant.name, self.request.modalities)
+        return WorkKind(self.decision.variant.name, self.request.modalities)
 
 
 class ClassificationApi:
@@ -71,7 +72,7 @@ class ClassificationApi:
 
     def __init__(
         self,
-        classifier: Classifier,
+        classifier: LiveClassifier,
         limits: EnvelopeLimits,
         rate_limits: RateLimits,
         metrics: Metrics,
@@ -113,7 +114,7 @@ class ClassificationApi:
         observation, ticket = observation_of(request), ticket_of(request)
         async with _receive_timeout(ticket.deadline):
             item = await self._read_item(request)
-        job = self._prepare(item, observation, ticket)
+        job = self._prepare(item, _origin(request), observation)
         ticket.start([job.kind])
         async with CancelOnDisconnect(request):
             answer = await self._answer(job, ticket)
@@ -126,7 +127,8 @@ class ClassificationApi:
         async with _receive_timeout(ticket.deadline):
             body = await read_body(request, self._limits.max_batch_body_bytes)
         items = await json_body.read_items(body, self._limits)
-        jobs = [self._try_prepare(item, observation, ticket) for item in items]
+        origin = _origin(request)
+        jobs = [self._try_prepare(item, origin, observation) for item in items]
         self._rate_limits.take(principal_of(request), len(items) - 1)  # the gate took one
         if kinds := [job.kind for job in jobs if isinstance(job, _Job)]:
             ticket.start(kinds)
@@ -142,31 +144,31 @@ class ClassificationApi:
             return await multipart.read_multipart(content_type, chunks, self._limits)
         return await json_body.read_item(await read_body(request, self._max_json_bytes))
 
-    def _prepare(self, item: Item, observation: Observation, ticket: Ticket) -> _Job:
-        origin = RequestOrigin(observation.request_id, ticket.deadline, ticket.arrival.client)
+    def _prepare(self, item: Item, origin: RequestOrigin, observation: Observation) -> _Job:
         request = to_request(item, origin, self._limits)
         observation.note_item(None, request.modalities)
-        variant = self._classifier.assign(request.variant)
-        observation.note_item(variant.name, None)
-        return _Job(request, variant)
+        decision = self._classifier.decide(request)
+        observation.note_item(decision.variant.name, None)
+        return _Job(request, decision)
 
     def _try_prepare(
-        self, item: Item | RequestError, observation: Observation, ticket: Ticket
+        self, item: Item | RequestError, origin: RequestOrigin, observation: Observation
     ) -> _Job | GatewayError:
         try:
             if isinstance(item, RequestError):
                 return item
-            return self._prepare(item, observation, ticket)
+            return self._prepare(item, origin, observation)
         except GatewayError as error:
             return error
 
     async def _answer(self, job: _Job, ticket: Ticket) -> dict[str, Any]:
-        answer = await self._classifier.classify(
-            job.request, job.variant, on_reused=lambda: ticket.relieve(job.kind)
+        routed = await self._classifier.classify(
+            job.request, job.decision, on_reused=lambda: ticket.relieve(job.kind)
         )
+        answer = routed.classification
         if answer.source is Source.COMPUTED:
             ticket.learn(job.kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
-        return classification_answer(answer)
+        return classification_answer(routed)
 
     async def _batch_entry(
         self, job: _Job | GatewayError, observation: Observation, ticket: Ticket
@@ -179,6 +181,13 @@ class ClassificationApi:
             if isinstance(error, DeadlineExceededError):
                 ticket.miss()
             return {"problem": observation.note_error(error, self._metrics).to_json()}
+
+
+def _origin(request: Request) -> RequestOrigin:
+    request_id, ticket = observation_of(request).request_id, ticket_of(request)
+    key_id = principal_of(request).proved_id
+    subject = subject_of(request.headers.items(), request_id, key_id)
+    return RequestOrigin(request_id, ticket.deadline, ticket.arrival.client, subject)
 
 
 @asynccontextmanager

@@ -9,13 +9,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from gateway.catalog import Refusal
 from gateway.contract.manifest import Digest, ModalitySet, Quality, Ratio
 from gateway.placement import Degraded, PoolName
 from gateway.readiness import NotReady
 from gateway.reuse.source import Source
+from gateway.routing.reason import Reason
 
 
 class _Closed(BaseModel):
@@ -32,6 +33,14 @@ class ClassifyBody(_Closed):
     ] = None
     variant: Annotated[
         StrictStr | None, Field(description="Variant that is to answer; see /v1/models.")
+    ] = None
+    unit: Annotated[
+        StrictStr | None,
+        Field(description="Who keeps the same variant in an experiment, for example a user."),
+    ] = None
+    metadata: Annotated[
+        dict[str, StrictStr | StrictInt | StrictFloat | StrictBool] | None,
+        Field(description="Attributes that rules of eligibility look at."),
     ] = None
 
 
@@ -71,12 +80,27 @@ class BatchSizes(_Closed):
     text_encoder: int | None
 
 
+class AssignmentAnswer(_Closed):
+    """Why this variant answered.
+
+    `experiment` and `arm` are null outside of experiments. With the reason `arm_gated` the control
+    answered instead of `arm`, and `gate` says why. `is_sticky`: the same unit gets this arm again.
+    """
+
+    reason: Reason
+    experiment: str | None
+    arm: str | None
+    gate: str | None
+    is_sticky: bool
+
+
 class ClassifyAnswer(_Closed):
     """The answer to one item."""
 
     prediction_id: str
     variant: str
     digest: Digest
+    assignment: AssignmentAnswer
     modalities: list[Literal["image", "text"]]
     label: str
     score: Ratio

@@ -1,7 +1,7 @@
 """Classifies one item: REST and gRPC only translate.
 
-It chooses the variant, calls its ensemble, and measures the stages. It knows neither transports nor
-models.
+It calls the ensemble of a variant that `live` chose, and measures the stages. It knows neither
+transports nor models.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from gateway.classification.outputs import ABSENT, Trace, rank, read_row, read_trace
-from gateway.classification.values import Classification, StageTimings
+from gateway.classification.values import Classification, Scores, StageTimings
 from gateway.contract import tensors
 from gateway.errors import GatewayError, RequestError
 from gateway.pools.dispatch import Call
 from gateway.reuse.equality import Question
 from gateway.reuse.source import Source
-from gateway.routing.choice import choose_variant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
-    from gateway.catalog import Catalog, Variant
+    from gateway.catalog import Variant
     from gateway.classification.values import ClassifyRequest
     from gateway.contract.manifest import ModalitySet
     from gateway.pools.dispatch import Dispatcher, Served
@@ -40,42 +39,27 @@ def new_prediction_id() -> str:
 
 
 class Classifier:
-    """Classifies with whatever the catalog serves.
+    """Classifies with the variant that it is given.
 
     Args:
         dispatcher: sends to the pools.
-        catalog: returns what is served now.
         metrics: outcomes, stages and batch sizes go there.
         reuse: answers equal requests by one computation.
-        default_variant: answers requests that name none; None: the newest.
         new_id: makes prediction ids.
     """
 
     def __init__(
         self,
         dispatcher: Dispatcher,
-        catalog: Callable[[], Catalog],
         metrics: Metrics,
         reuse: ReusedAnswers[Served],
         *,
-        default_variant: str | None,
         new_id: Callable[[], str] = new_prediction_id,
     ) -> None:
         self._dispatcher = dispatcher
-        self._catalog = catalog
         self._metrics = metrics
         self._reuse = reuse
-        self._default_variant = default_variant
         self._new_id = new_id
-
-    def assign(self, name: str | None) -> Variant:
-        """Chooses the variant for a request that asks for `name`, or for none in particular.
-
-        Raises:
-            UnknownVariantError: there is none of that name.
-            VariantUnavailableError: it is not served now.
-        """
-        return choose_variant(self._catalog(), name, self._default_variant)
 
     async def classify(
         self, request: ClassifyRequest, variant: Variant, on_reused: Callable[[], None]
@@ -140,11 +124,10 @@ class Classifier:
         is_own = source is Source.COMPUTED
         # A server answers with the digest that it has; the answer says which.
         outputs, variant = served.outputs, served.variant
-        ranking = rank(
+        scores = Scores(
             read_row(outputs, tensors.LOGITS, len(variant.labels)),
             variant.labels,
             variant.ensembles[modalities].manifest.temperature,
-            request.top_k,
         )
         image, text = _read_traces(outputs, modalities) if is_own else (ABSENT, ABSENT)
         finished_s = time.perf_counter()
@@ -163,7 +146,8 @@ class Classifier:
             variant=variant.name,
             digest=variant.digest,
             modalities=modalities,
-            ranking=ranking,
+            ranking=rank(scores, request.top_k),
+            scores=scores,
             timings=timings,
             image_batch_size=image.batch_size,
             text_batch_size=text.batch_size,

@@ -14,6 +14,9 @@ from gateway.errors import BackendError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from numpy.typing import NDArray
+
+    from gateway.classification.values import Scores
     from gateway.triton.backend import Row
 
 _US_PER_MS: Final = 1000.0
@@ -58,20 +61,26 @@ def read_trace(outputs: Mapping[str, Row], name: str) -> Trace:
     return Trace(preprocess_ms, encode_us / _US_PER_MS, int(batch_size))
 
 
-def rank(
-    logits: Row, labels: tuple[str, ...], temperature: float, top_k: int
-) -> tuple[RankedLabel, ...]:
-    """Calibrates logits by temperature (Guo et al. 2017, arXiv:1706.04599) and takes the best.
+def probabilities(scores: Scores) -> NDArray[np.float64]:
+    """Calibrates by temperature (Guo et al. 2017, arXiv:1706.04599).
+
+    Returns:
+        Of shape (labels,), with the sum 1.
+    """
+    scaled = scores.logits.astype(np.float64) / scores.temperature  # (labels,)
+    odds = np.exp(scaled - scaled.max())
+    calibrated: NDArray[np.float64] = odds / odds.sum()
+    return calibrated
+
+
+def rank(scores: Scores, top_k: int) -> tuple[RankedLabel, ...]:
+    """Takes the best labels.
 
     Args:
-        logits: of shape (labels,).
-        labels: in the order of the logits.
-        temperature: above 0; 1 leaves the softmax as it is.
+        scores: of all labels.
         top_k: how many to return; all when there are fewer.
     """
-    scaled = logits.astype(np.float64) / temperature  # (labels,)
-    odds = np.exp(scaled - scaled.max())
-    probabilities = odds / odds.sum()
+    calibrated = probabilities(scores)
     # Stable, so that equal scores keep the labels' order.
-    best = np.argsort(-probabilities, kind="stable")[:top_k]
-    return tuple(RankedLabel(labels[i], float(probabilities[i])) for i in best.tolist())
+    best = np.argsort(-calibrated, kind="stable")[:top_k]
+    return tuple(RankedLabel(scores.labels[i], float(calibrated[i])) for i in best.tolist())

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from gateway.admission.deadline import Deadline
     from gateway.placement import Placement
     from gateway.reuse.source import Source
+    from gateway.routing.subject import Subject
+    from gateway.triton.backend import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class ClassifyRequest:
         request_id: for logs, here and in Triton.
         deadline: when it must be answered.
         caller: who asks; answers are not reused across callers, unless that is allowed.
+        subject: whom it is for, by which experiments choose.
         placement: where admission found room for it, or None.
     """
 
@@ -35,6 +38,7 @@ class ClassifyRequest:
     request_id: str
     deadline: Deadline
     caller: str
+    subject: Subject
     placement: Placement | None = None
 
     @property
@@ -51,6 +55,21 @@ class RankedLabel:
 
     label: str
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a variant says of each of its labels.
+
+    Attributes:
+        logits: uncalibrated, of shape (labels,).
+        labels: in the order of the logits.
+        temperature: calibrates them; above 0, and 1 leaves the softmax as it is.
+    """
+
+    logits: Row
+    labels: tuple[str, ...]
+    temperature: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +101,7 @@ class Classification:
         digest: digest of that variant.
         modalities: the inputs that were used.
         ranking: the best labels, best first; never empty.
+        scores: of all the variant's labels.
         timings: where the time went.
         image_batch_size: items in the image encoder's batch, or None without one of its own.
         text_batch_size: items in the text encoder's batch, or None without one of its own.
@@ -94,6 +114,7 @@ class Classification:
     digest: str
     modalities: ModalitySet
     ranking: tuple[RankedLabel, ...]
+    scores: Scores
     timings: StageTimings
     image_batch_size: int | None
     text_batch_size: int | None

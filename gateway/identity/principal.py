@@ -60,6 +60,11 @@ class Principal:
         """Whether nothing proves who it is."""
         return self.key_id == ANONYMOUS_ID
 
+    @property
+    def proved_id(self) -> str | None:
+        """Name of the API key, or None without one."""
+        return None if self.is_anonymous else self.key_id
+
 
 def require(principal: Principal, scope: Scope) -> None:
     """Lets a caller pass who has a scope.

@@ -1,4 +1,4 @@
-"""Which arms may get traffic: those whose variant is served, proved, and of the pinned digest. Pure.
+"""Which arms may get traffic: those served, proved, and of the digest that is pinned. Pure.
 
 A variant is in the catalog only while Triton says that its three ensembles are ready and each has a
 passed passport, so that is where readiness and proof are read.

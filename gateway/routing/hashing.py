@@ -44,7 +44,8 @@ def pick_arm(salt: str, unit: str, weights: Mapping[str, float]) -> str:
     has grown. Hence a change of one arm's weight moves no unit between other arms, and exactly as
     many as the change of its share; an arm that is added takes, and one that is removed gives, its
     share alone. When several weights change at once at most 2t / (1 + t) of the units move, where t
-    is the total variation between the shares; nothing that draws without memory can promise less
+    is the total variation between the shares (Daliri et al. 2024, "Coupling without Communication
+    and Drafter-Invariant Speculative Decoding"); nothing that draws without memory can promise less
     (Bavarian et al. 2020, "Optimality of Correlated Sampling Strategies").
 
     Args:

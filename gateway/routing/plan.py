@@ -7,15 +7,16 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import TrafficPlanError
-from gateway.routing.conditions import Condition, compile_condition
+from gateway.routing.conditions import compile_condition
 from gateway.routing.hashing import pick_arm, slot
 from gateway.routing.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gateway.routing.caller import Caller
+    from gateway.routing.conditions import Condition
     from gateway.routing.definitions import ExperimentDefinition, ShadowDefinition
+    from gateway.routing.subject import Subject
 
 _EVER: Final = float("inf")
 _META: Final = "meta."
@@ -71,35 +72,35 @@ class Experiment:
         """Whether it takes part at a moment, in seconds since the epoch."""
         return self.definition.is_running and self.start_s <= now_s < self.stop_s
 
-    def draw(self, caller: Caller) -> Draw | None:
+    def draw(self, subject: Subject) -> Draw | None:
         """Draws an arm; None for a caller who does not take part."""
         definition = self.definition
-        unit = self._unit(caller)
+        unit = self._unit(subject)
         overrides = definition.overrides
         if unit is not None and (arm := overrides.units.get(unit)):
             return Draw(self.name, arm, Reason.UNIT_OVERRIDE, is_sticky=True)
-        if caller.key_id is not None and (arm := overrides.keys.get(caller.key_id)):
+        if subject.key_id is not None and (arm := overrides.keys.get(subject.key_id)):
             return Draw(self.name, arm, Reason.KEY_OVERRIDE, is_sticky=True)
-        if not all(holds(caller.metadata) for holds in self.conditions):
+        if not all(holds(subject.metadata) for holds in self.conditions):
             return None
         is_sticky = unit is not None
         if unit is None:
             if definition.without_unit == "exclude":
                 return None
-            unit = caller.request_id
+            unit = subject.request_id
         first, end = definition.slots
         if not first <= slot(definition.layer, unit) < end:
             return None
         arm = pick_arm(self.salt, unit, self.weights)
         return Draw(self.name, arm, Reason.ASSIGNED, is_sticky=is_sticky)
 
-    def _unit(self, caller: Caller) -> str | None:
+    def _unit(self, subject: Subject) -> str | None:
         source = self.definition.unit
         if source == "unit":
-            return caller.unit
+            return subject.unit
         if source == "key":
-            return caller.key_id
-        return caller.metadata.get(source.removeprefix(_META))
+            return subject.key_id
+        return subject.metadata.get(source.removeprefix(_META))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +115,29 @@ class Plan:
     experiments: tuple[Experiment, ...] = ()
     shadows: tuple[ShadowDefinition, ...] = ()
 
-    def draw(self, caller: Caller, now_s: float) -> Draw | None:
-        """Draws an arm in the first layer that has an experiment for the caller.
+    def draw(self, subject: Subject, now_s: float) -> Draw | None:
+        """Draws an arm in the first layer that has an experiment for the subject.
 
         One variant answers a request, so the first layer that takes it decides. Layers draw
         independently: whom a layer leaves to the next is a fair sample there.
 
         Args:
-            caller: whom the request is for.
+            subject: whom the request is for.
             now_s: seconds since the epoch.
 
         Returns:
             The draw, or None for a caller in no experiment.
         """
         for experiment in self.experiments:
-            if experiment.is_running(now_s) and (draw := experiment.draw(caller)):
+            if experiment.is_running(now_s) and (draw := experiment.draw(subject)):
                 return draw
+        return None
+
+    def control_of(self, name: str) -> str | None:
+        """Returns the control of an experiment, or None when there is none of that name."""
+        for experiment in self.experiments:
+            if experiment.name == name:
+                return experiment.definition.control
         return None
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The first six are of requests in no experiment, or without a choice in it."""
+    """The first four are of requests in no experiment."""
 
     REQUESTED = "requested"
     PROMOTED = "promoted"

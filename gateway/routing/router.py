@@ -1,7 +1,7 @@
 """Decides which variant answers a request.
 
 In this order: the variant that the request names, which no experiment overrides; the draw of the
-first experiment that takes the caller; the promoted variant; the one in the settings; the newest.
+first experiment that takes the subject; the promoted variant; the one in the settings; the newest.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.routing.choice import choose_variant
-from gateway.routing.gates import gates_of
+from gateway.routing.gates import Gate, gates_of
 from gateway.routing.reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.catalog import Catalog, Variant
-    from gateway.routing.caller import Caller
     from gateway.routing.plan import Draw, Plan
+    from gateway.routing.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,12 @@ class Router:
         self._gates: Mapping[tuple[str, str], str] = {}
         self._gates_of: tuple[Catalog, Plan] | None = None
 
-    def decide(self, requested: str | None, caller: Caller) -> Decision:
+    def decide(self, requested: str | None, subject: Subject) -> Decision:
         """Decides.
 
         Args:
             requested: the variant that the request names, or None.
-            caller: whom it is for.
+            subject: whom it is for.
 
         Raises:
             UnknownVariantError: the request names a variant that does not exist.
@@ -89,12 +89,30 @@ class Router:
         """
         catalog, traffic = self._catalog(), self._traffic()
         if requested is None and traffic.plan.experiments:
-            draw = traffic.plan.draw(caller, self._clock())
+            draw = traffic.plan.draw(subject, self._clock())
             if draw is not None and (decision := self._follow(draw, catalog, traffic.plan)):
                 return decision
         if requested is not None:
             return Decision(choose_variant(catalog, requested, None), Reason.REQUESTED)
         return self._default(catalog, traffic)
+
+    def gate(self, decision: Decision) -> Decision | None:
+        """Keeps traffic from an arm that turned out not to be served, until the next catalog.
+
+        Args:
+            decision: that sent a request there.
+
+        Returns:
+            The decision for the control in its place; None when that is not served either, or the
+            request was in no experiment.
+        """
+        if decision.draw is None or decision.gate is not None:
+            return None
+        catalog, plan = self._catalog(), self._traffic().plan
+        gates = dict(self._gates_in(catalog, plan))
+        gates[decision.draw.experiment, decision.draw.arm] = Gate.NOT_SERVED
+        self._gates = gates
+        return self._follow(decision.draw, catalog, plan)
 
     def default(self) -> Decision:
         """Decides for a request that names no variant and is in no experiment.
@@ -113,10 +131,8 @@ class Router:
         gate = gates.get((draw.experiment, draw.arm))
         if gate is None:
             return Decision(catalog.variants[draw.arm], draw.reason, draw)
-        control = next(
-            each.definition.control for each in plan.experiments if each.name == draw.experiment
-        )
-        if (draw.experiment, control) in gates:
+        control = plan.control_of(draw.experiment)
+        if control is None or (draw.experiment, control) in gates:
             return None  # nothing of the experiment may serve this unit: it is as if not in it
         return Decision(catalog.variants[control], Reason.ARM_GATED, draw, gate)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.telemetry.pool_metrics import PoolMetrics
+from gateway.telemetry.traffic_metrics import TrafficMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -60,6 +61,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self.pools = PoolMetrics(registry)
+        self.traffic = TrafficMetrics(registry)
         self._fault_code = _Bounded(_MAX_FAULT_CODES)
         self._requests = Counter(
             "diptych_gateway_requests_total",

@@ -28,16 +28,27 @@ SOURCE_COALESCED: Source
 SOURCE_CACHED: Source
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("image", "text", "top_k", "variant")
+    __slots__ = ("image", "text", "top_k", "variant", "unit", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     text: str
     top_k: int
     variant: str
-    def __init__(self, image: _Optional[bytes] = ..., text: _Optional[str] = ..., top_k: _Optional[int] = ..., variant: _Optional[str] = ...) -> None: ...
+    unit: str
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, image: _Optional[bytes] = ..., text: _Optional[str] = ..., top_k: _Optional[int] = ..., variant: _Optional[str] = ..., unit: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("label", "score")
@@ -75,8 +86,22 @@ class BatchSizes(_message.Message):
     text_encoder: int
     def __init__(self, image_encoder: _Optional[int] = ..., text_encoder: _Optional[int] = ...) -> None: ...
 
+class Assignment(_message.Message):
+    __slots__ = ("reason", "experiment", "arm", "gate", "is_sticky")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    EXPERIMENT_FIELD_NUMBER: _ClassVar[int]
+    ARM_FIELD_NUMBER: _ClassVar[int]
+    GATE_FIELD_NUMBER: _ClassVar[int]
+    IS_STICKY_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    experiment: str
+    arm: str
+    gate: str
+    is_sticky: bool
+    def __init__(self, reason: _Optional[str] = ..., experiment: _Optional[str] = ..., arm: _Optional[str] = ..., gate: _Optional[str] = ..., is_sticky: bool = ...) -> None: ...
+
 class ClassifyResponse(_message.Message):
-    __slots__ = ("prediction_id", "variant", "digest", "modalities", "label", "score", "top_k", "timings_ms", "batch_sizes", "source", "pool", "degraded")
+    __slots__ = ("prediction_id", "variant", "digest", "modalities", "label", "score", "top_k", "timings_ms", "batch_sizes", "source", "pool", "degraded", "assignment")
     PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +114,7 @@ class ClassifyResponse(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
     prediction_id: str
     variant: str
     digest: str
@@ -101,7 +127,8 @@ class ClassifyResponse(_message.Message):
     source: Source
     pool: str
     degraded: str
-    def __init__(self, prediction_id: _Optional[str] = ..., variant: _Optional[str] = ..., digest: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., batch_sizes: _Optional[_Union[BatchSizes, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., pool: _Optional[str] = ..., degraded: _Optional[str] = ...) -> None: ...
+    assignment: Assignment
+    def __init__(self, prediction_id: _Optional[str] = ..., variant: _Optional[str] = ..., digest: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., batch_sizes: _Optional[_Union[BatchSizes, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., pool: _Optional[str] = ..., degraded: _Optional[str] = ..., assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("type", "title", "status", "detail", "instance", "code", "field", "limit", "actual", "retry_after_s")

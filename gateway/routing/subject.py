@@ -13,7 +13,7 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Subject:
     """Whom a request is for.
 
     Attributes:
@@ -26,4 +26,4 @@ class Caller:
     request_id: str
     key_id: str | None = None
     unit: str | None = None
-    metadata: Mapping[str, str] = field(default=_NOTHING)
+    metadata: Mapping[str, str] = field(default_factory=lambda: _NOTHING)

@@ -1,0 +1,93 @@
+"""Classifies with the variant that routing decides on, and counts for each arm what came of it.
+
+REST and gRPC call this; `classifier` does the work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.errors import GatewayError, RequestError, VariantUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.classification.classifier import Classifier
+    from gateway.classification.values import Classification, ClassifyRequest
+    from gateway.routing.router import Decision, Router
+    from gateway.telemetry.traffic_metrics import TrafficMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class RoutedAnswer:
+    """An answer, and why its variant gave it."""
+
+    classification: Classification
+    decision: Decision
+
+
+class LiveClassifier:
+    """The use case.
+
+    Args:
+        router: decides.
+        classifier: classifies.
+        metrics: what came of each arm goes there.
+    """
+
+    def __init__(self, router: Router, classifier: Classifier, metrics: TrafficMetrics) -> None:
+        self._router = router
+        self._classifier = classifier
+        self._metrics = metrics
+
+    def decide(self, request: ClassifyRequest) -> Decision:
+        """Decides which variant answers.
+
+        Raises:
+            UnknownVariantError: the request names a variant that does not exist.
+            VariantUnavailableError: what should answer is not served now.
+        """
+        return self._router.decide(request.variant, request.subject)
+
+    async def classify(
+        self, request: ClassifyRequest, decision: Decision, on_reused: Callable[[], None]
+    ) -> RoutedAnswer:
+        """Classifies one item. Raises as `Classifier.classify` does.
+
+        An arm that Triton turns out not to serve gets no more traffic until the catalog is read
+        again, and the control answers in its place: nothing was computed yet, and nothing is lost.
+
+        Args:
+            request: the item.
+            decision: which variant answers.
+            on_reused: see `Classifier.classify`.
+        """
+        try:
+            return await self._classify(request, decision, on_reused)
+        except VariantUnavailableError:
+            instead = self._router.gate(decision)
+            if instead is None:
+                raise
+            return await self._classify(request, instead, on_reused)
+
+    async def _classify(
+        self, request: ClassifyRequest, decision: Decision, on_reused: Callable[[], None]
+    ) -> RoutedAnswer:
+        outcome = "ok"
+        seconds: float | None = None
+        try:
+            answer = await self._classifier.classify(request, decision.variant, on_reused)
+            seconds = answer.timings.total_ms / 1000
+        except GatewayError as error:
+            outcome = "input_fault" if isinstance(error, RequestError) else error.code
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
+            raise
+        finally:
+            if decision.draw is not None:
+                arm = decision.draw.experiment, decision.variant.name
+                self._metrics.observe_arm(arm, decision.reason, outcome, seconds)
+        return RoutedAnswer(answer, decision)
