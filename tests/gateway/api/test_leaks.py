@@ -13,6 +13,7 @@ from gateway.api.grpc_service import PROBLEM_KEY
 from gateway.api.operations import OperationsApi
 from gateway.api.proto.diptych.v1 import classify_pb2
 from gateway.classification import classifier
+from gateway.routing.router import Router
 from gateway.triton.grpc_backend import TritonBackend
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ SECRET = "password=hunter2 in /srv/models/secret.onnx"
 
 LAYERS: dict[str, tuple[Any, str]] = {
     "reading the body": (rest.ClassificationApi, "_read_item"),
-    "choosing the variant": (classifier.Classifier, "assign"),
+    "choosing the variant": (Router, "decide"),
     "the backend": (TritonBackend, "infer"),
     "reading the outputs": (classifier, "rank"),
     "writing the answer": (rest, "classification_answer"),
