@@ -24,6 +24,7 @@ from exporters.workspace import DEFAULT_WORKSPACE, Workspace
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from exporters.alignment import AlignedTowers
     from exporters.doctor import Finding
     from exporters.recipe import Recipe
     from exporters.repository.native_target import NativeTarget
@@ -88,10 +89,31 @@ def train(recipe: RecipeArgument, workspace: WorkspaceOption = DEFAULT_WORKSPACE
     print(f"\nReport: {variant.run_folder / 'report.md'}")
 
 
+@app.command(epilog="Example: python -m exporters align openmoji-zero-shot")
+def align(recipe: RecipeArgument, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+    """Makes a dual tower of the recipe's two encoders, and reports what it does with new labels.
+
+    Encoders stay frozen; projections into one space are trained by InfoNCE, or the checkpoint's own
+    are taken. What has not changed is not done again.
+    """
+    loaded = load_recipe(recipe)
+    from exporters.alignment import align as align_encoders
+
+    _print_zero_shot_report(align_encoders(loaded, Workspace(workspace)))
+
+
 @app.command(epilog="Example: python -m exporters evaluate openmoji")
 def evaluate(recipe: RecipeArgument, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
     """Measures a trained recipe on its held-out examples and writes the report again."""
     loaded = load_recipe(recipe)
+    if loaded.dual_tower is not None:
+        from exporters.alignment import load_aligned
+
+        towers = load_aligned(loaded, Workspace(workspace))
+        if towers is None:
+            raise NotTrainedError(recipe, workspace, "align")
+        _print_zero_shot_report(towers)
+        return
     from exporters.evaluation import quality_table, write_report
     from exporters.training import load_trained
 
@@ -211,6 +233,14 @@ def doctor(
     print(render(findings, len(repository.models) + len(repository.unreadable)))
     if any(finding.severity is Severity.ERROR for finding in findings):
         raise typer.Exit(EXIT_FINDINGS)
+
+
+def _print_zero_shot_report(towers: AlignedTowers) -> None:
+    from exporters.evaluation.report import REPORT
+    from exporters.evaluation.zero_shot_report import write_zero_shot_report, zero_shot_table
+
+    print(zero_shot_table(write_zero_shot_report(towers)))
+    print(f"\nReport: {towers.run_folder / REPORT}")
 
 
 def _export_embedded(recipe: Recipe, workspace: Workspace, model_repository: Path) -> None:

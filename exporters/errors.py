@@ -14,6 +14,7 @@
     │   ├── BrokenRowsError          more broken rows than the recipe allows
     │   └── SplitError               too few examples to train, calibrate and hold out
     ├── ComparisonError              recipes that cannot be compared with each other
+    ├── NotAClassifierError      a recipe of a dual tower where a head is wanted
     ├── NotTrainedError              asked for a head that was not trained yet
     ├── QuantisedGraphsError         int8 was asked for without the graphs that are to be served
     ├── EmptyRepositoryError         a model repository without a model
@@ -248,11 +249,30 @@ class ComparisonError(ExporterError):
 
 
 @dataclass(eq=False)
+class NotAClassifierError(ExporterError):
+    """A recipe of a dual tower where a head is wanted."""
+
+    recipe: str
+
+    def __str__(self) -> str:
+        return f"Recipe '{self.recipe}' has [dual_tower]: there is no head to train."
+
+    @property
+    def remedy(self) -> str:
+        """Gives the command for dual towers."""
+        return (
+            f"Run: python -m exporters align {self.recipe}. Or take [dual_tower] out. `export` "
+            "publishes a dual tower for the target `embedded`."
+        )
+
+
+@dataclass(eq=False)
 class NotTrainedError(ExporterError):
-    """No trained head for this recipe, data and code in the workspace."""
+    """No trained head or dual tower for this recipe, data and code in the workspace."""
 
     recipe: str
     workspace: Path
+    command: str = "train"
 
     def __str__(self) -> str:
         return f"Recipe '{self.recipe}' is not trained in workspace '{self.workspace}'."
@@ -260,7 +280,7 @@ class NotTrainedError(ExporterError):
     @property
     def remedy(self) -> str:
         """Gives the command that trains it."""
-        return f"Run: python -m exporters train {self.recipe} --workspace {self.workspace}"
+        return f"Run: python -m exporters {self.command} {self.recipe} --workspace {self.workspace}"
 
 
 @dataclass(eq=False)

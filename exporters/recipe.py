@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,8 @@ from pydantic import (
 
 from exporters.digests import digest_of_json
 from exporters.errors import InvalidRecipeError, RecipeNotFoundError, UnknownRecipeKeyError
+from gateway.contract.manifest import Template
+from gateway.contract.zero_shot import PLACEHOLDER
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -163,6 +165,28 @@ class TrainingRecipe(_Section):
     )
 
 
+class DualTowerRecipe(_Section):
+    """Instead of a head: both encoders in one space, and labels that come with each request."""
+
+    projection: Literal["trained", "checkpoint"] = Field(
+        "trained",
+        description="how the encoders come into one space: projections that `align` trains, or "
+        "those of the one dual checkpoint that both encoders name",
+    )
+    dim: Count | None = Field(
+        None,
+        description="width of the trained space; without it, the text encoder's own space, in "
+        "which texts stay where they are",
+    )
+    dropout: Ratio = Field(0.5, description="dropout of the features before a projection")
+    templates: tuple[Template, ...] = Field(
+        (PLACEHOLDER,),
+        min_length=1,
+        description="prompts that a label is put into when a request names none; their "
+        "embeddings are averaged",
+    )
+
+
 class TargetRecipe(_Section):
     """What the variant is exported for."""
 
@@ -193,6 +217,9 @@ class Recipe(_Section):
     text_encoder: TextEncoderRecipe = Field(description="the frozen text encoder")
     image_encoder: ImageEncoderRecipe = Field(description="the frozen image encoder")
     head: HeadRecipe = Field(default=HeadRecipe(), description="the fusion head")
+    dual_tower: DualTowerRecipe | None = Field(
+        None, description="makes a dual tower for zero-shot classification instead of a head"
+    )
     training: TrainingRecipe = Field(default=TrainingRecipe(), description="how the head is fitted")
     target: TargetRecipe = Field(default=TargetRecipe(), description="what it is exported for")
 
@@ -266,6 +293,8 @@ def _as_recipe_error(
 def section_model(parent: type[BaseModel], key: str) -> type[BaseModel] | None:
     """Returns the model of the section under `key`, or None when `key` holds a plain value."""
     annotation = parent.model_fields[key].annotation
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
+    # A section that may be left out is a union with None.
+    for each in (annotation, *get_args(annotation)):
+        if isinstance(each, type) and issubclass(each, BaseModel):
+            return each
     return None

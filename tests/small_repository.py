@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from exporters.encoders import load_image_encoder, load_text_encoder
 from exporters.recipe import ImageEncoderRecipe, TargetRecipe, TextEncoderRecipe
+from exporters.repository.model_config import TensorSpec
 from exporters.repository.native_models import (
     NativeBranches,
     decode_folder,
@@ -27,6 +28,7 @@ from exporters.repository.variant_models import (
     image_encoder_folder,
     text_encoder_folder,
 )
+from gateway.contract import tensors
 from gateway.contract.manifest import EnsembleManifest, ModalitySet
 from tests.gateway.manifests import LABELS, make_manifest
 from tests.small_checkpoints import save_small_bert, save_small_vit
@@ -59,9 +61,8 @@ def _embedded() -> tuple[ModelFolder, ...]:
         text=text_encoder_folder(text, graph, _RECIPE),
         image=image_encoder_folder(image, graph, _RECIPE),
     )
-    heads = {
-        each: head_folder("demo", each, _dims(each), len(LABELS), graph) for each in ModalitySet
-    }
+    logits = TensorSpec.floats(tensors.LOGITS, len(LABELS))
+    heads = {each: head_folder("demo", each, _dims(each), logits, graph) for each in ModalitySet}
     ensembles = (ensemble_folder(encoders, heads[each], _manifest(each)) for each in ModalitySet)
     return (encoders.image, encoders.text, *heads.values(), *ensembles)
 

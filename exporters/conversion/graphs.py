@@ -9,6 +9,7 @@ import torch
 from exporters.conversion.onnx_export import GraphSignature, export_graph
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from torch import nn
@@ -22,6 +23,7 @@ FEATURES: Final = "features"
 TEXT_FEATURES: Final = "text_features"
 IMAGE_FEATURES: Final = "image_features"
 LOGITS: Final = "logits"
+EMBEDDING: Final = "embedding"
 
 _BATCH: Final = {0: "batch"}
 _BATCH_OF_TOKENS: Final = {0: "batch", 1: "tokens"}
@@ -68,13 +70,16 @@ def export_image_encoder(encoder: ImageEncoder, path: Path) -> None:
     export_graph(encoder.module, signature, batch(2), batch(3), path)
 
 
-def export_head(head: nn.Module, feature_dims: dict[str, int], path: Path) -> None:
+def export_head(
+    head: nn.Module, feature_dims: Mapping[str, int], path: Path, output: str = LOGITS
+) -> None:
     """Writes a head of one modality set: features, float32 (batch, dim), to logits (batch, labels).
 
     Args:
         head: takes the features in the order of `feature_dims`.
         feature_dims: input name (`TEXT_FEATURES`, `IMAGE_FEATURES`) to its width.
         path: the file to write.
+        output: name of what it gives, (batch, width).
 
     Raises:
         ConversionError: the graph is not the head.
@@ -85,6 +90,6 @@ def export_head(head: nn.Module, feature_dims: dict[str, int], path: Path) -> No
         return tuple(torch.randn(rows, dim, generator=noise) for dim in feature_dims.values())
 
     signature = GraphSignature(
-        inputs=dict.fromkeys(feature_dims, _BATCH), output=LOGITS, output_axes=_BATCH
+        inputs=dict.fromkeys(feature_dims, _BATCH), output=output, output_axes=_BATCH
     )
     export_graph(head, signature, batch(2), batch(5), path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 import torch
@@ -29,13 +29,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+    from torch import nn
 
     from exporters.data import Example
+    from exporters.encoders import ImageEncoder, TextEncoder
     from exporters.training import TrainedVariant
 
 _PROOFS_FILE: Final = "parity.json"
 _CONCURRENT_REQUESTS: Final = 8
 _REQUEST_TIMEOUT_S: Final = 60.0
+
+
+class FrozenEncoders(Protocol):
+    """What has the two encoders of a variant."""
+
+    @property
+    def text_encoder(self) -> TextEncoder:
+        """The frozen text encoder."""
+
+    @property
+    def image_encoder(self) -> ImageEncoder:
+        """The frozen image encoder."""
 
 
 @dataclass(frozen=True)
@@ -105,19 +119,39 @@ def torch_logits(
 ) -> npt.NDArray[np.float32]:
     """What the trained model says, from image files and texts, float32 (examples, labels)."""
     view = head_for(variant.head, modalities).eval()
+    return torch_answers(view, variant, examples, modalities)
+
+
+def torch_answers(
+    view: nn.Module,
+    encoders: FrozenEncoders,
+    examples: Sequence[Example],
+    modalities: ModalitySet,
+) -> npt.NDArray[np.float32]:
+    """What a module says of the features of examples, one at a time, from file to answer.
+
+    Args:
+        view: takes the features of `modalities`, text first.
+        encoders: where the features come from.
+        examples: what is encoded.
+        modalities: what of each example is seen.
+
+    Returns:
+        float32 (examples, width of the answer).
+    """
     rows = []
     with torch_threads(available_cpus()), torch.inference_mode():
         for example in examples:
             features = []
             if modalities.has_text:
-                ids, mask = variant.text_encoder.tokenizer.encode_batch([example.text])
-                encode = variant.text_encoder.module
+                ids, mask = encoders.text_encoder.tokenizer.encode_batch([example.text])
+                encode = encoders.text_encoder.module
                 features.append(encode(torch.from_numpy(ids), torch.from_numpy(mask)))
             if modalities.has_image:
                 pixels = decode_image(
-                    example.image.read_bytes(), variant.image_encoder.preprocessing
+                    example.image.read_bytes(), encoders.image_encoder.preprocessing
                 )
-                features.append(variant.image_encoder.module(torch.from_numpy(pixels)[None]))
+                features.append(encoders.image_encoder.module(torch.from_numpy(pixels)[None]))
             rows.append(view(*features).numpy())
     return np.concatenate(rows)
 
@@ -125,13 +159,24 @@ def torch_logits(
 def served_logits(
     url: str, ensemble: str, examples: Sequence[Example], modalities: ModalitySet
 ) -> npt.NDArray[np.float32]:
-    """What a served ensemble says, float32 (examples, labels).
+    """What a served ensemble says, float32 (examples, labels); see `served_answers`."""
+    values = [values_of(example, modalities) for example in examples]
+    return served_answers(url, ensemble, values, tensors.LOGITS)
+
+
+def served_answers(
+    url: str, ensemble: str, values: Sequence[Mapping[str, bytes]], output: str
+) -> npt.NDArray[np.float32]:
+    """Asks a served ensemble, several requests at a time.
 
     Args:
         url: `host:port` of Triton's gRPC API.
         ensemble: name of the ensemble.
-        examples: what is sent, one request each, several at a time.
-        modalities: what the ensemble takes.
+        values: inputs of each request, by the tensor's name.
+        output: the tensor that is wanted.
+
+    Returns:
+        float32 (requests, width of the output).
 
     Raises:
         InferenceServerException: Triton refused a request.
@@ -139,31 +184,32 @@ def served_logits(
     with (
         tritonclient.grpc.InferenceServerClient(url) as client,
         ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool,
-        progress(f"Parity of {ensemble}", len(examples)) as advance,
+        progress(f"Parity of {ensemble}", len(values)) as advance,
     ):
 
-        def ask(example: Example) -> npt.NDArray[np.float32]:
-            result = client.infer(
-                ensemble,
-                list(_inputs(example, modalities)),
-                client_timeout=_REQUEST_TIMEOUT_S,
-            )
+        def ask(one: Mapping[str, bytes]) -> npt.NDArray[np.float32]:
+            result = client.infer(ensemble, _inputs(one), client_timeout=_REQUEST_TIMEOUT_S)
             advance()
-            logits: npt.NDArray[np.float32] = result.as_numpy(tensors.LOGITS)
-            return logits
+            answer: npt.NDArray[np.float32] = result.as_numpy(output)
+            return answer
 
-        return np.concatenate(list(pool.map(ask, examples)))
+        return np.concatenate(list(pool.map(ask, values)))
 
 
-def _inputs(example: Example, modalities: ModalitySet) -> tuple[tritonclient.grpc.InferInput, ...]:
+def values_of(example: Example, modalities: ModalitySet) -> dict[str, bytes]:
+    """What of an example is sent, by the tensor's name."""
     values = {}
     if modalities.has_image:
         values[tensors.IMAGE] = example.image.read_bytes()
     if modalities.has_text:
         values[tensors.TEXT] = example.text.encode()
+    return values
+
+
+def _inputs(values: Mapping[str, bytes]) -> list[tritonclient.grpc.InferInput]:
     inputs = []
     for name, value in values.items():
         tensor = tritonclient.grpc.InferInput(name, [1, 1], "BYTES")
         tensor.set_data_from_numpy(np.array([[value]], dtype=np.object_))
         inputs.append(tensor)
-    return tuple(inputs)
+    return inputs

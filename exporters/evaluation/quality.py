@@ -21,6 +21,8 @@ from exporters.training import logits_of
 from gateway.contract.manifest import ModalitySet, Quality
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from exporters.training import TrainedVariant
@@ -63,15 +65,28 @@ def majority_accuracy(variant: TrainedVariant) -> float:
     return float(np.mean(truth[variant.split.holdout] == commonest))
 
 
-def _measure(variant: TrainedVariant, modalities: ModalitySet) -> ModalityQuality:
-    features = variant.features.take(torch.from_numpy(variant.split.holdout))
-    logits = logits_of(variant.head, features, modalities).double()
-    truth = variant.table.label_indices[variant.split.holdout]
-    predicted = logits.argmax(dim=-1).numpy()
-    temperature = variant.temperatures[modalities]
-    calibrated = reliability((logits / temperature).softmax(dim=-1).numpy(), truth)
+def quality_of(  # what is measured, and with what
+    modalities: ModalitySet,
+    temperature: float,
+    probabilities: NDArray[np.float64],
+    uncalibrated: NDArray[np.float64],
+    truth: NDArray[np.int64],
+    labels: Sequence[str],
+) -> ModalityQuality:
+    """Measures answers.
+
+    Args:
+        modalities: what the answers are made from.
+        temperature: what calibrated them.
+        probabilities: of each label, shape (examples, labels).
+        uncalibrated: the same without the temperature.
+        truth: index of the true label, shape (examples,).
+        labels: names of the labels, in order.
+    """
+    predicted = probabilities.argmax(axis=-1)
+    calibrated = reliability(probabilities, truth)
     right = int(np.sum(predicted == truth))
-    scores = score_labels(predicted, truth, variant.labels)
+    scores = score_labels(predicted, truth, labels)
     return ModalityQuality(
         modalities=modalities,
         temperature=temperature,
@@ -83,7 +98,21 @@ def _measure(variant: TrainedVariant, modalities: ModalitySet) -> ModalityQualit
         ),
         accuracy_interval=wilson_interval(right, len(truth)),
         label_scores=scores,
-        confusion=confusion(predicted, truth, len(variant.labels)),
+        confusion=confusion(predicted, truth, len(labels)),
         calibrated=calibrated,
-        uncalibrated=reliability(logits.softmax(dim=-1).numpy(), truth),
+        uncalibrated=reliability(uncalibrated, truth),
+    )
+
+
+def _measure(variant: TrainedVariant, modalities: ModalitySet) -> ModalityQuality:
+    features = variant.features.take(torch.from_numpy(variant.split.holdout))
+    logits = logits_of(variant.head, features, modalities).double()
+    temperature = variant.temperatures[modalities]
+    return quality_of(
+        modalities,
+        temperature,
+        (logits / temperature).softmax(dim=-1).numpy(),
+        logits.softmax(dim=-1).numpy(),
+        variant.table.label_indices[variant.split.holdout],
+        variant.labels,
     )

@@ -104,7 +104,7 @@ def _as_markdown(variant: TrainedVariant, qualities: Mapping[ModalitySet, Modali
         f"others. Always answering the commonest label: {majority_accuracy(variant):.1%}.",
         quality_table(qualities),
         *_weights_section(variant),
-        *_parity_section(variant),
+        *parity_section(variant.run_folder),
         f"![Confidence against accuracy]({_RELIABILITY})",
     ]
     for modalities, each in qualities.items():
@@ -128,8 +128,9 @@ def _weights_section(variant: TrainedVariant) -> list[str]:
     return [f"What the head learned to listen to, of 1 in all: {shares}."]
 
 
-def _parity_section(variant: TrainedVariant) -> list[str]:
-    proofs = read_proofs(variant.run_folder)
+def parity_section(run_folder: Path) -> list[str]:
+    """Returns the paragraphs of the parity proof; none before the first export."""
+    proofs = read_proofs(run_folder)
     if not proofs:
         return []
     rows = (

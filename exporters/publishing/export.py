@@ -19,7 +19,11 @@ from exporters.repository.publish import publish, staging, write_config
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from exporters.doctor import Finding
+    from exporters.evaluation.parity import Parity
+    from exporters.publishing.stage import StagedVariant
     from exporters.recipe import Recipe
     from exporters.workspace import Workspace
 
@@ -76,33 +80,63 @@ def _read_record(record: Path, key: str, repository: Path) -> Published | None:
 
 
 def _export(recipe: Recipe, workspace: Workspace, repository: Path) -> Published:
+    if recipe.dual_tower is not None:
+        return _export_dual_tower(recipe, workspace, repository)
     # Here and not above: these load torch and transformers, which the check for changes can spare.
     from exporters.evaluation.parity import write_proofs
     from exporters.evaluation.quality import measure_quality
     from exporters.evaluation.report import REPORT, write_report
-    from exporters.publishing.checkup import fit_to_publish
     from exporters.publishing.proof import prove
     from exporters.publishing.stage import stage_variant
     from exporters.training import train
 
     variant = train(recipe, workspace)
-    report = variant.run_folder / REPORT
     with staging(repository) as staged_repository:
         staged = stage_variant(variant, measure_quality(variant), staged_repository)
         proofs = prove(staged, variant, staged_repository)
         write_proofs(proofs, variant.run_folder)
         write_report(variant)
-        for modalities, proof in proofs.items():
-            if not proof.has_passed:
-                raise ParityError(
-                    modalities,
-                    proof.max_abs_difference,
-                    proof.tolerance,
-                    proof.label_flips,
-                    report,
-                )
-        for folder in staged.stamped(proofs):
-            write_config(folder, staged_repository)
-        warnings = fit_to_publish(staged_repository)
-        publish(staged.folders, staged_repository, repository)
+        return _publish(staged, proofs, staged_repository, repository, variant.run_folder / REPORT)
+
+
+def _export_dual_tower(recipe: Recipe, workspace: Workspace, repository: Path) -> Published:
+    from exporters.alignment import align
+    from exporters.evaluation.parity import write_proofs
+    from exporters.evaluation.report import REPORT
+    from exporters.evaluation.zero_shot import measure_zero_shot
+    from exporters.evaluation.zero_shot_report import write_zero_shot_report
+    from exporters.publishing.dual_tower import prove_dual_tower, stage_dual_tower
+
+    towers = align(recipe, workspace)
+    with staging(repository) as staged_repository:
+        qualities = measure_zero_shot(towers).by_modalities
+        staged = stage_dual_tower(towers, qualities, staged_repository)
+        proofs = prove_dual_tower(staged, towers, staged_repository)
+        write_proofs(proofs, towers.run_folder)
+        write_zero_shot_report(towers)
+        return _publish(staged, proofs, staged_repository, repository, towers.run_folder / REPORT)
+
+
+def _publish(
+    staged: StagedVariant,
+    proofs: Mapping[ModalitySet, Parity],
+    staged_repository: Path,
+    repository: Path,
+    report: Path,
+) -> Published:
+    from exporters.publishing.checkup import fit_to_publish
+
+    for modalities, proof in proofs.items():
+        if not proof.has_passed:
+            raise ParityError(
+                modalities,
+                proof.max_abs_difference,
+                proof.tolerance,
+                proof.label_flips,
+                report,
+            )
+    for folder in staged.stamped(proofs):
+        write_config(folder, staged_repository)
+    warnings = fit_to_publish(staged_repository)
+    publish(staged.folders, staged_repository, repository)
     return Published(staged.ensemble_names, report, is_new=True, warnings=warnings)

@@ -40,7 +40,7 @@ def prove(
     target = variant.recipe.target
     examples = variant.holdout_examples[: target.parity_samples]
     proofs = {}
-    with _served(repository, list(staged.ensemble_names.values()), variant.run_folder) as url:
+    with served(repository, list(staged.ensemble_names.values()), variant.run_folder) as url:
         for modalities, ensemble in staged.ensemble_names.items():
             proofs[modalities] = compare(
                 torch_logits(variant, examples, modalities),
@@ -52,7 +52,20 @@ def prove(
 
 
 @contextmanager
-def _served(repository: Path, models: list[str], log_folder: Path) -> Iterator[str]:
+def served(repository: Path, models: list[str], log_folder: Path) -> Iterator[str]:
+    """Serves a repository for the length of the block.
+
+    Args:
+        repository: a model repository.
+        models: the ensembles to load.
+        log_folder: where Triton's log goes.
+
+    Yields:
+        `host:port` of the gRPC API.
+
+    Raises:
+        ServingError: Triton did not load the models, or refused a request of the block.
+    """
     http_port, grpc_port, metrics_port = free_ports(3)
     log = log_folder / _LOG
     try:

@@ -17,6 +17,7 @@ from exporters.digests import digest_of_json
 from exporters.fingerprint import package_versions
 from exporters.heads import head_for
 from exporters.progress import progress
+from exporters.repository.model_config import TensorSpec
 from exporters.repository.publish import write_model
 from exporters.repository.variant_models import (
     Encoders,
@@ -25,6 +26,7 @@ from exporters.repository.variant_models import (
     image_encoder_folder,
     text_encoder_folder,
 )
+from gateway.contract import tensors
 from gateway.contract.manifest import (
     EnsembleManifest,
     Limits,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Literal
 
+    from exporters.alignment import AlignedTowers
     from exporters.evaluation.parity import Parity
     from exporters.evaluation.quality import ModalityQuality
     from exporters.repository.model_folder import ModelFolder
@@ -135,7 +138,7 @@ def stage_variant(
             variant.recipe.name,
             modalities,
             graphs.head_dims[modalities],
-            len(variant.labels),
+            TensorSpec.floats(tensors.LOGITS, len(variant.labels)),
             graph,
         )
         for modalities, graph in graphs.heads.items()
@@ -171,7 +174,7 @@ def unproved_manifests(
             "temperatures": variant.temperatures,
         }
     )
-    provenance = _provenance(variant)
+    provenance = provenance_of(variant, variant.recipe.head.type)
     return {
         modalities: EnsembleManifest(
             variant=variant.recipe.name,
@@ -199,7 +202,7 @@ def convert(variant: TrainedVariant, folder: Path) -> Graphs:
         ConversionError: a graph is not the module it was made from.
     """
     dims = {TEXT_FEATURES: variant.text_encoder.dim, IMAGE_FEATURES: variant.image_encoder.dim}
-    head_dims = {each: {name: dims[name] for name in _head_inputs(each)} for each in ModalitySet}
+    head_dims = {each: {name: dims[name] for name in head_inputs(each)} for each in ModalitySet}
     heads = {modalities: folder / f"head-{modalities}.onnx" for modalities in ModalitySet}
     graphs = Graphs(folder / "text.onnx", folder / "image.onnx", heads, head_dims)
     with progress("Converting to ONNX", 2 + len(ModalitySet)) as advance:
@@ -214,14 +217,16 @@ def convert(variant: TrainedVariant, folder: Path) -> Graphs:
     return graphs
 
 
-def _head_inputs(modalities: ModalitySet) -> Iterator[str]:
+def head_inputs(modalities: ModalitySet) -> Iterator[str]:
+    """The features that a head of one modality set takes, text first."""
     if modalities.has_text:
         yield TEXT_FEATURES
     if modalities.has_image:
         yield IMAGE_FEATURES
 
 
-def _provenance(variant: TrainedVariant) -> Provenance:
+def provenance_of(variant: TrainedVariant | AlignedTowers, head: str) -> Provenance:
+    """Where a variant comes from; `head` is what joins its encoders."""
     recipe = variant.recipe
     return Provenance(
         recipe=recipe.name,
@@ -229,7 +234,7 @@ def _provenance(variant: TrainedVariant) -> Provenance:
         data_digest=variant.data_digest,
         text_encoder=variant.text_encoder.name,
         image_encoder=variant.image_encoder.name,
-        head=recipe.head.type,
+        head=head,
         seed=recipe.seed,
         created_at=datetime.now(UTC),
         versions=package_versions(),

@@ -34,7 +34,7 @@ def assemble(
         manifest: what the ensemble says of itself; its modalities choose the branches.
         image: from `IMAGE` to `IMAGE_FEATURES` and `IMAGE_TRACE`.
         text: from `TEXT` to `TEXT_FEATURES` and `TEXT_TRACE`.
-        head: from the features of the modalities to `LOGITS`.
+        head: from the features of the modalities to `answer_of(manifest)`.
         max_batch_size: rows of a request, at most; no step may take fewer.
     """
     branches = (
@@ -48,7 +48,7 @@ def assemble(
             inputs.append(TensorSpec.bytes_of(source))
             outputs.append(TensorSpec.floats(trace, len(tensors.TRACE_FIELDS)))
             steps += branch
-    outputs.append(TensorSpec.floats(tensors.LOGITS, len(manifest.labels)))
+    outputs.append(answer_of(manifest))
     model = EnsembleModel(
         name=f"{manifest.variant}-{manifest.digest[:DIGEST_CHARS]}-{manifest.modalities}",
         inputs=tuple(inputs),
@@ -58,3 +58,10 @@ def assemble(
         manifest=manifest,
     )
     return ModelFolder(model, files={})
+
+
+def answer_of(manifest: EnsembleManifest) -> TensorSpec:
+    """What an ensemble answers: logits of its labels, or an embedding."""
+    if manifest.dual_tower is not None:
+        return TensorSpec.floats(tensors.EMBEDDING, manifest.dual_tower.embedding_dim)
+    return TensorSpec.floats(tensors.LOGITS, len(manifest.labels))

@@ -9,7 +9,8 @@ Five folders hold what computes (two encoders, three heads) and three ensembles 
 and the same with one encoder and its own small head where a modality is absent. Decoding runs in
 the image encoder's process and tokenising in the text encoder's: with the python backend each
 further model costs a process and a copy of the pixels. Encoders are named by their own digest, so
-variants over the same encoder share its processes and its batches.
+variants over the same encoder share its processes and its batches. Of a dual tower the head is a
+projection, and EMBEDDING stands for LOGITS.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from exporters.repository.ensembles import IMAGE_FEATURES, TEXT_FEATURES, assemble
+from exporters.repository.ensembles import IMAGE_FEATURES, TEXT_FEATURES, answer_of, assemble
 from exporters.repository.model_config import EnsembleStep, TensorSpec
 from exporters.repository.python_step import python_step
 from gateway.contract import tensors
@@ -94,15 +95,15 @@ def image_encoder_folder(encoder: ImageEncoder, graph: Path, target: TargetRecip
 
 
 def head_folder(
-    variant: str, modalities: ModalitySet, dims: Mapping[str, int], labels: int, graph: Path
+    variant: str, modalities: ModalitySet, dims: Mapping[str, int], answer: TensorSpec, graph: Path
 ) -> ModelFolder:
-    """The model that turns the features of one modality set into logits.
+    """The model that turns the features of one modality set into what the ensemble answers.
 
     Args:
         variant: name of the variant.
         modalities: what the head takes.
         dims: `text_features` and `image_features`, those that it takes, to their widths.
-        labels: number of labels.
+        answer: the graph's output, its name in upper case; see `ensembles.answer_of`.
         graph: the ONNX file.
     """
     return python_step(
@@ -110,7 +111,7 @@ def head_folder(
         files={_GRAPH: graph},
         settings={"step": "fusion_head", "graph": _GRAPH},
         inputs=tuple(TensorSpec.floats(name.upper(), dim) for name, dim in dims.items()),
-        outputs=(TensorSpec.floats(tensors.LOGITS, labels),),
+        outputs=(answer,),
         batch=_HEAD_BATCH,
         instances=1,
     )
@@ -121,11 +122,12 @@ def ensemble_folder(
 ) -> ModelFolder:
     """The ensemble of one modality set."""
     inputs = {name: name for name in _features_of(manifest.modalities)}
+    answer = answer_of(manifest).name
     return assemble(
         manifest,
         image=[_encode(encoders.image, tensors.IMAGE, IMAGE_FEATURES, tensors.IMAGE_TRACE)],
         text=[_encode(encoders.text, tensors.TEXT, TEXT_FEATURES, tensors.TEXT_TRACE)],
-        head=EnsembleStep(head.model.name, inputs, {tensors.LOGITS: tensors.LOGITS}),
+        head=EnsembleStep(head.model.name, inputs, {answer: answer}),
         max_batch_size=_ENSEMBLE_BATCH,
     )
 

@@ -9,6 +9,7 @@ import torch
 from exporters.data import group_examples, load_table, split_by_group
 from exporters.digests import digest_of_json, digest_of_source
 from exporters.encoders import load_image_encoder, load_text_encoder
+from exporters.errors import NotAClassifierError
 from exporters.progress import progress
 from exporters.training.calibration import fit_temperature
 from exporters.training.features import load_features
@@ -50,6 +51,8 @@ def train(recipe: Recipe, workspace: Workspace) -> TrainedVariant:
     Raises:
         ExporterError: the recipe, its data or its encoders cannot be used.
     """
+    if recipe.dual_tower is not None:
+        raise NotAClassifierError(recipe.name)
     inputs = load_inputs(recipe, workspace)
     run_folder = _run_folder(inputs, workspace)
     features = _load_features(inputs, workspace)

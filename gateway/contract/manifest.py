@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from gateway.contract.zero_shot import PLACEHOLDER, is_template
 
 MANIFEST_PARAMETER: Final = "diptych_manifest"
 
@@ -35,6 +37,23 @@ class ModalitySet(StrEnum):
     def has_text(self) -> bool:
         """Whether this set holds a text."""
         return self is not ModalitySet.IMAGE
+
+
+class VariantKind(StrEnum):
+    """Where a variant's labels come from: from its training, or from each request."""
+
+    CLASSIFIER = "classifier"
+    DUAL_TOWER = "dual_tower"
+
+
+def _require_template(text: str) -> str:
+    if not is_template(text):
+        message = f"a prompt template holds {PLACEHOLDER} exactly once"
+        raise ValueError(message)
+    return text
+
+
+Template = Annotated[str, AfterValidator(_require_template)]
 
 
 class _Frozen(BaseModel):
@@ -73,6 +92,23 @@ class Limits(_Frozen):
     max_text_tokens: Annotated[int, Field(ge=1)]
 
 
+class DualTower(_Frozen):
+    """How an ensemble that embeds is made to classify into labels given at request time.
+
+    logits = logit_scale * cosines + logit_bias. `softmax` shares one probability out among the
+    labels that were given; `sigmoid` gives each label a probability of its own (Zhai et al. 2023,
+    "Sigmoid Loss for Language Image Pre-Training"). `templates` are the prompts of a request that
+    names none; `measured_labels` are those that `quality` was measured with.
+    """
+
+    embedding_dim: Annotated[int, Field(ge=1)]
+    activation: Literal["softmax", "sigmoid"]
+    logit_scale: Annotated[float, Field(gt=0.0)]
+    logit_bias: float
+    templates: Annotated[tuple[Template, ...], Field(min_length=1)]
+    measured_labels: Annotated[tuple[str, ...], Field(min_length=2)]
+
+
 class Provenance(_Frozen):
     """Where the variant comes from."""
 
@@ -92,17 +128,34 @@ class EnsembleManifest(_Frozen):
 
     `digest` identifies the variant (weights, graphs, preprocessing, labels) and is the same in its
     three ensembles; `temperature` and `quality` belong to this ensemble's modalities. `parity` is
-    None until the proof was run: nothing routes to such an ensemble.
+    None until the proof was run: nothing routes to such an ensemble. A classifier has `labels`; a
+    dual tower has `dual_tower` instead.
     """
 
     schema_version: Literal[1] = 1
     variant: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     digest: Digest
     modalities: ModalitySet
-    labels: Annotated[tuple[str, ...], Field(min_length=2)]
+    labels: tuple[str, ...] = ()
+    dual_tower: DualTower | None = None
     temperature: Annotated[float, Field(gt=0.0)]
     quality: Quality
     parity: ParityPassport | None
     expected_device: Literal["cpu", "gpu"]
     limits: Limits
     provenance: Provenance
+
+    @property
+    def kind(self) -> VariantKind:
+        """Where the labels come from."""
+        return VariantKind.CLASSIFIER if self.dual_tower is None else VariantKind.DUAL_TOWER
+
+    @model_validator(mode="after")
+    def _has_labels_or_towers(self) -> Self:
+        if self.dual_tower is None and len(self.labels) < 2:
+            message = "a classifier has at least two labels"
+            raise ValueError(message)
+        if self.dual_tower is not None and self.labels:
+            message = "a dual tower has no labels of its own"
+            raise ValueError(message)
+        return self

@@ -2,13 +2,15 @@
 
 Exporters build ensembles with these signatures; the gateway and any direct Triton client call
 them. A variant has one ensemble for each `ModalitySet`; it has the inputs of that set and the
-traces of that set, and always `LOGITS`. Shapes below leave out the batch axis.
+traces of that set, and always `LOGITS`, or `EMBEDDING` where the variant is a dual tower. Shapes
+below leave out the batch axis.
 
 | tensor | dtype | shape | content |
 |---|---|---|---|
 | `IMAGE` | BYTES | [1] | an encoded image file, as it was uploaded |
 | `TEXT` | BYTES | [1] | UTF-8 text |
 | `LOGITS` | FP32 | [labels] | uncalibrated scores; probabilities = softmax(logits / temperature) |
+| `EMBEDDING` | FP32 | [dim] | of unit length; of an image and a text: the weighted sum of theirs |
 | `IMAGE_TRACE` | FP32 | [3] | see `TRACE_FIELDS` |
 | `TEXT_TRACE` | FP32 | [3] | see `TRACE_FIELDS` |
 """
@@ -20,6 +22,7 @@ from typing import Final
 IMAGE: Final = "IMAGE"
 TEXT: Final = "TEXT"
 LOGITS: Final = "LOGITS"
+EMBEDDING: Final = "EMBEDDING"
 IMAGE_TRACE: Final = "IMAGE_TRACE"
 TEXT_TRACE: Final = "TEXT_TRACE"
 

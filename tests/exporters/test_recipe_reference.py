@@ -5,7 +5,7 @@ from exporters.recipe_reference import describe_keys
 
 
 def test_describe_keys_covers_every_key_of_a_loaded_recipe() -> None:
-    dumped = load_recipe("openmoji").model_dump()
+    dumped = load_recipe("openmoji-zero-shot").model_dump()
     leaves = {
         f"{section}.{key}" if isinstance(value, dict) else section
         for section, value in dumped.items()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -23,16 +23,20 @@ _VARIATION_SELECTOR: Final = "-FE0F"
 
 
 class Options(SourceOptions):
-    """Options of the source: the side of the images."""
+    """Options of the source: the side of the images, and which of Unicode's two levels labels.
+
+    Groups are 8 ("Food & Drink"), subgroups 96 ("food fruit").
+    """
 
     size_px: Annotated[int, Field(ge=32, le=1024)] = 256
+    labels: Literal["groups", "subgroups"] = "groups"
 
 
 def build(options: Options, folder: Path) -> None:
     """Writes one PNG an emoji and the table.
 
     Args:
-        options: the size of the images.
+        options: size of the images, and labels.
         folder: an empty folder.
 
     Raises:
@@ -48,9 +52,16 @@ def build(options: Options, folder: Path) -> None:
         for entry, svg in emoji:
             image = Path("images", f"{svg.stem}.png")
             (folder / image).write_bytes(rasterise(svg, options.size_px))
-            rows.append(SourceRow(image.as_posix(), entry["name"].lower(), entry["category"]))
+            label = _label(entry, options)
+            rows.append(SourceRow(image.as_posix(), entry["name"].lower(), label))
             advance()
     write_table(rows, folder)
+
+
+def _label(entry: dict[str, Any], options: Options) -> str:
+    if options.labels == "groups":
+        return str(entry["category"])
+    return str(entry["subcategory"]).replace("-", " ")
 
 
 def drawn_emoji(

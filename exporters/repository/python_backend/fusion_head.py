@@ -1,4 +1,4 @@
-"""Features of one modality set to logits."""
+"""Features of one modality set to logits, or to an embedding in the space of a dual tower."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from exporters.repository.python_backend.session import open_session
-from gateway.contract import tensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,14 +15,15 @@ if TYPE_CHECKING:
 
 
 class FusionHeadStep:
-    """Answers dynamic batches with a head; the graph's inputs are the model's, in lower case."""
+    """Answers dynamic batches with a head; the graph's tensors are the model's, in lower case."""
 
-    def __init__(self, session: Any, input_names: Sequence[str]) -> None:  # noqa: ANN401
+    def __init__(self, session: Any, input_names: Sequence[str], output_name: str) -> None:  # noqa: ANN401
         self._session = session
         self._input_names = input_names
+        self._output_name = output_name
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
-        """One response a request: logits, float32 (rows, labels)."""
+        """One response a request: the graph's output, float32 (rows, width)."""
         by_input = {
             name: [
                 pb_utils.get_input_tensor_by_name(request, name).as_numpy() for request in requests
@@ -31,11 +31,11 @@ class FusionHeadStep:
             for name in self._input_names
         }
         feeds = {name.lower(): np.concatenate(rows) for name, rows in by_input.items()}
-        (logits,) = self._session.run(None, feeds)
+        (answers,) = self._session.run(None, feeds)
         ends = np.cumsum([len(rows) for rows in by_input[self._input_names[0]]])
         return [
-            pb_utils.InferenceResponse([pb_utils.Tensor(tensors.LOGITS, rows)])
-            for rows in np.split(logits, ends[:-1])
+            pb_utils.InferenceResponse([pb_utils.Tensor(self._output_name, rows)])
+            for rows in np.split(answers, ends[:-1])
         ]
 
 
@@ -44,4 +44,5 @@ def load(folder: Path, settings: dict[str, Any]) -> FusionHeadStep:
     session = open_session(folder / settings["graph"], settings["intra_op_threads"])
     inputs = session.get_inputs()
     session.run(None, {each.name: np.zeros((1, *each.shape[1:]), np.float32) for each in inputs})
-    return FusionHeadStep(session, [each.name.upper() for each in inputs])
+    (output,) = session.get_outputs()
+    return FusionHeadStep(session, [each.name.upper() for each in inputs], output.name.upper())
