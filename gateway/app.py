@@ -20,6 +20,7 @@ from gateway.api.envelope import EnvelopeLimits
 from gateway.api.gate import Gate
 from gateway.api.grpc_server import GrpcServer
 from gateway.api.grpc_service import ClassifierService
+from gateway.api.image_urls import ImageUrls
 from gateway.api.openapi import DocumentedApi
 from gateway.api.operations import OperationsApi
 from gateway.api.rest import ClassificationApi
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from gateway.identity.keys_file import KeySet
+    from gateway.remote_images.fetcher import ImageFetcher
     from gateway.settings import Settings
     from gateway.storage.database import Database
     from gateway.triton.backend import InferenceBackend
@@ -67,6 +69,7 @@ class Collaborators:
     classifier: LiveClassifier
     entrance: Entrance
     limits: EnvelopeLimits
+    image_fetcher: ImageFetcher | None
     database: Database | None
 
 
@@ -123,7 +126,9 @@ def make_collaborators(
             max_top_k=settings.max_top_k,
             max_batch_items=settings.max_batch_items,
             max_batch_body_bytes=settings.max_batch_body_bytes,
+            max_stream_concurrency=settings.max_stream_concurrency,
         ),
+        image_fetcher=_make_image_fetcher(settings, metrics),
         database=_make_database(settings),
     )
 
@@ -135,6 +140,24 @@ def _make_database(settings: Settings) -> Database | None:
     from gateway.storage.database import Database
 
     return Database(settings.database_url.get_secret_value())
+
+
+def _make_image_fetcher(settings: Settings, metrics: Metrics) -> ImageFetcher | None:
+    if not settings.image_url_hosts:
+        return None
+    # Loaded where it is used: httpcore and the certificates take time that most never need.
+    from gateway.allowed_hosts import AllowedHosts
+    from gateway.remote_images.addresses import is_public
+    from gateway.remote_images.fetcher import FetchLimits, ImageFetcher, make_pool
+    from gateway.remote_images.pinned_network import PinnedNetwork
+
+    limits = FetchLimits(
+        max_bytes=settings.max_image_bytes,
+        max_redirects=settings.image_url_max_redirects,
+        max_concurrency=settings.image_url_concurrency,
+    )
+    pool = make_pool(PinnedNetwork(is_public), limits.max_concurrency)
+    return ImageFetcher(AllowedHosts.of(settings.image_url_hosts), limits, pool, metrics)
 
 
 def _reused_answers(settings: Settings, metrics: Metrics) -> ReusedAnswers[Served]:
@@ -171,6 +194,7 @@ def create_app(parts: Collaborators) -> FastAPI:
             parts.classifier,
             parts.limits,
             parts.entrance.rate_limits,
+            ImageUrls(parts.image_fetcher),
             parts.metrics,
         ).routes()
     )
@@ -188,9 +212,9 @@ def create_grpc_server(parts: Collaborators) -> GrpcServer:
         parts.classifier,
         parts.limits,
         parts.entrance,
+        ImageUrls(parts.image_fetcher),
         parts.readiness,
         parts.metrics,
-        max_stream_concurrency=parts.settings.max_stream_concurrency,
     )
     return GrpcServer(service, parts.readiness, parts.limits)
 

@@ -105,6 +105,8 @@ async def serve_until(
             await _run_servers(stop, parts, http_socket, on_started)
     finally:
         await parts.watch.close()
+        if parts.image_fetcher is not None:
+            await parts.image_fetcher.close()
         if parts.database is not None:
             await parts.database.close()
 

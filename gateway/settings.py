@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from gateway.allowed_hosts import AllowedHosts
 from gateway.errors import SettingsError
 from gateway.placement import PoolName
 from gateway.suggestion import did_you_mean
@@ -67,6 +68,20 @@ class Settings(BaseSettings):
         10 * 1024 * 1024, ge=1024, description="Largest image file, in bytes."
     )
     max_text_chars: int = Field(4096, ge=1, description="Longest text, in Unicode characters.")
+    image_url_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Hosts that `image_url` may name, with commas: `images.example.com`, or "
+        "`*.example.com` for all below; empty: images by URL are off.",
+    )
+    image_url_max_redirects: int = Field(
+        3,
+        ge=0,
+        le=10,
+        description="Most redirects of one `image_url`, each checked like the first.",
+    )
+    image_url_concurrency: int = Field(
+        32, ge=1, description="Most images fetched by URL at a time; further ones are refused."
+    )
     max_top_k: int = Field(100, ge=1, description="Largest `top_k` of a request.")
     max_batch_items: int = Field(
         32, ge=1, le=1024, description="Most items of one `/v1/classify:batch` request."
@@ -148,7 +163,9 @@ class Settings(BaseSettings):
             raise ValueError("must be sqlite:///path or postgresql://user:password@host/name")
         return url
 
-    @field_validator("triton_gpu_endpoints", "triton_cpu_endpoints", mode="before")
+    @field_validator(
+        "triton_gpu_endpoints", "triton_cpu_endpoints", "image_url_hosts", mode="before"
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -160,6 +177,12 @@ class Settings(BaseSettings):
     def _check_addresses(cls, value: str | tuple[str, ...]) -> str | tuple[str, ...]:
         for address in (value,) if isinstance(value, str) else value:
             TritonTarget.parse(address)
+        return value
+
+    @field_validator("image_url_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        AllowedHosts.of(value)
         return value
 
     @property

@@ -8,6 +8,7 @@ deadline (`forecast`). REST asks before the body is read; gRPC before the call i
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from gateway.admission.arrival import Arrival, Priority, Reason
@@ -18,7 +19,7 @@ from gateway.admission.shares import ClientShares
 from gateway.errors import AdmissionRefusedError, DeadlineExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
 _BATCH_RATIO: Final = 0.5
@@ -157,6 +158,27 @@ class Admission:
         self._forecast.relieve(work_s)
         ticket.work_s -= work_s
 
+    def step_aside(self, ticket: Ticket) -> None:
+        """Gives the place of a ticket that has not started to others."""
+        self._forecast.leave(ticket.work_s, self._clock(), has_started=False)
+        self._move(-ticket.places, ticket.arrival.client)
+        ticket.places = 0
+
+    def step_back(self, ticket: Ticket) -> None:
+        """Takes a place again, whether or not one is free, so that leaving always gives one back.
+
+        Raises:
+            AdmissionRefusedError: there was none, or the answer could not come in time any more.
+        """
+        now_s = self._clock()
+        finish_s = self._forecast.finish_s(ticket.work_s, now_s)
+        reason = self._reason_against(ticket.arrival, finish_s, now_s)
+        self._forecast.enter(ticket.work_s)
+        self._move(1, ticket.arrival.client)
+        ticket.places = 1
+        if reason is not None:
+            raise self._refuse(reason, ticket.arrival, now_s)
+
     def learn(self, ticket: Ticket, kind: WorkKind, service_s: float, latency_s: float) -> None:
         """See `Ticket.learn`."""
         now_s = self._clock()
@@ -228,6 +250,22 @@ class Ticket:
             latency_s: the backend's time from call to answer, in seconds.
         """
         self._admission.learn(self, kind, service_s, latency_s)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leaves the place to others while the request waits for something but the backend.
+
+        Raises:
+            AdmissionRefusedError: at the end of the block, when it cannot be let in again.
+        """
+        self._admission.step_aside(self)
+        try:
+            yield
+        except BaseException:
+            with suppress(AdmissionRefusedError):
+                self._admission.step_back(self)
+            raise
+        self._admission.step_back(self)
 
     def relieve(self, kind: WorkKind) -> None:
         """Says that an item costs no work of its own, as another's computation answers it.

@@ -33,6 +33,7 @@ class EnvelopeLimits:
     max_top_k: int
     max_batch_items: int
     max_batch_body_bytes: int
+    max_stream_concurrency: int
 
     @property
     def max_text_bytes(self) -> int:
@@ -60,6 +61,7 @@ class Item:
     variant: str | None = None
     unit: str | None = None
     metadata: Mapping[str, str] | None = None
+    image_url: str | None = None
 
 
 def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> ClassifyRequest:

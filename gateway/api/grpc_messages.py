@@ -30,6 +30,7 @@ def to_item(message: classify_pb2.ClassifyRequest) -> Item:
         variant=message.variant if message.HasField("variant") else None,
         unit=message.unit if message.HasField("unit") else None,
         metadata=dict(message.metadata) if message.metadata else None,
+        image_url=message.image_url if message.HasField("image_url") else None,
     )
 
 

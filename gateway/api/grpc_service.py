@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from gateway.api.entrance import Entrance
+    from gateway.api.image_urls import ImageUrls
     from gateway.classification.live import LiveClassifier
     from gateway.identity.principal import Principal
     from gateway.readiness import Readiness
@@ -61,9 +62,9 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         classifier: the use case.
         limits: of the envelope.
         entrance: lets each call and each message of a stream in, or refuses it.
+        image_urls: fetches images that are named by URL.
         readiness: says when streams are to end.
         metrics: where requests and faults are counted.
-        max_stream_concurrency: messages of one stream in flight; further ones wait unread.
     """
 
     def __init__(
@@ -71,17 +72,16 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         classifier: LiveClassifier,
         limits: EnvelopeLimits,
         entrance: Entrance,
+        image_urls: ImageUrls,
         readiness: Readiness,
         metrics: Metrics,
-        *,
-        max_stream_concurrency: int,
     ) -> None:
         self._classifier = classifier
         self._limits = limits
         self._entrance = entrance
+        self._image_urls = image_urls
         self._readiness = readiness
         self._metrics = metrics
-        self._max_stream_concurrency = max_stream_concurrency
 
     async def Classify(  # noqa: N802 - the name in the contract
         self, request: classify_pb2.ClassifyRequest, context: grpc.aio.ServicerContext
@@ -116,7 +116,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         request_id = _request_id(context)
         caller = _Caller.of(context)
         await self._end_if_denied(context, caller)
-        slots = asyncio.Semaphore(self._max_stream_concurrency)
+        slots = asyncio.Semaphore(self._limits.max_stream_concurrency)
         answers: asyncio.Queue[classify_pb2.ClassifyStreamResponse | None] = asyncio.Queue()
 
         async def answer(message: classify_pb2.ClassifyStreamRequest) -> None:
@@ -201,7 +201,8 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         arrival = arrival_of(caller.said, deadline, principal, caller.peer)
         subject = subject_of(caller.said.items(), observation.request_id, principal.proved_id)
         origin = RequestOrigin(observation.request_id, arrival.deadline, arrival.client, subject)
-        request = to_request(to_item(message), origin, self._limits)
+        item = await self._image_urls.fetch(to_item(message), arrival.deadline)
+        request = to_request(item, origin, self._limits)
         observation.note_item(None, request.modalities)
         decision = self._classifier.decide(request)
         observation.note_item(decision.variant.name, None)

@@ -114,6 +114,7 @@ def _to_item(body: ClassifyBody) -> Item:
         top_k=body.top_k,
         variant=body.variant,
         unit=body.unit,
+        image_url=body.image_url,
         metadata=None if metadata is None else {k: _as_text(v) for k, v in metadata.items()},
     )
 

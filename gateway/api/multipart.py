@@ -15,6 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from gateway.api.envelope import EnvelopeLimits, Item, image_too_large, text_too_long
 from gateway.errors import MalformedRequestError
+from gateway.remote_images.locations import MAX_URL_CHARS
 from gateway.suggestion import did_you_mean
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _BOUNDARY: Final = re.compile(
     r"""^multipart/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^\s;",]{1,70}))""",
     re.IGNORECASE,
 )
-_PARTS: Final = ("image", "text", "top_k", "variant", "unit")
+_PARTS: Final = ("image", "image_url", "text", "top_k", "variant", "unit")
 _MAX_SHORT_BYTES: Final = 256
 _TOP_K: Final = re.compile(r"\d{1,9}", re.ASCII)
 _PLAIN_ENCODINGS: Final = (b"", b"binary", b"8bit", b"7bit")
@@ -92,6 +93,7 @@ class _PartReader:
         self._max_bytes = {
             "image": limits.max_image_bytes,
             "text": limits.max_text_bytes,
+            "image_url": MAX_URL_CHARS,
         }
         self._headers: dict[bytes, bytes] = {}
         self._header_name = b""
@@ -159,11 +161,12 @@ class _PartReader:
             return image_too_large(self._limits.max_image_bytes)
         if self._name == "text":
             return text_too_long(self._limits.max_text_chars)
+        limit_bytes = self._max_bytes.get(self._name, _MAX_SHORT_BYTES)
         return MalformedRequestError(
             "part_too_long",
-            f"The part '{self._name}' is longer than {_MAX_SHORT_BYTES} bytes.",
+            f"The part '{self._name}' is longer than {limit_bytes} bytes.",
             field=self._name,
-            limit=_MAX_SHORT_BYTES,
+            limit=limit_bytes,
         )
 
 
@@ -177,6 +180,7 @@ def _part_name(disposition: bytes) -> str | None:
 def _to_item(parts: dict[str, bytes]) -> Item:
     return Item(
         image=parts.get("image"),
+        image_url=_decode(parts, "image_url"),
         text=_decode(parts, "text"),
         top_k=_decode_top_k(parts),
         variant=_decode(parts, "variant"),

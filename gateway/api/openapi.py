@@ -37,12 +37,21 @@ CLASSIFY_REQUEST: Final[dict[str, Any]] = {
                 "schema": {
                     "type": "object",
                     "additionalProperties": False,
-                    "anyOf": [{"required": ["image"]}, {"required": ["text"]}],
+                    "anyOf": [
+                        {"required": ["image"]},
+                        {"required": ["image_url"]},
+                        {"required": ["text"]},
+                    ],
                     "properties": {
                         "image": {
                             "type": "string",
                             "format": "binary",
                             "description": "Image file: JPEG, PNG, WebP, GIF or BMP.",
+                        },
+                        "image_url": {
+                            "type": "string",
+                            "format": "uri",
+                            "description": "https URL of the image, in place of it.",
                         },
                         "text": {"type": "string", "description": "Text to classify."},
                         "top_k": {

@@ -27,7 +27,6 @@ from gateway.api.subject import subject_of
 from gateway.errors import (
     DeadlineExceededError,
     GatewayError,
-    RequestError,
     UnsupportedContentTypeError,
 )
 from gateway.reuse.source import Source
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from gateway.admission.admission import Ticket
     from gateway.admission.deadline import Deadline
     from gateway.admission.rate_limits import RateLimits
+    from gateway.api.image_urls import ImageUrls
     from gateway.api.observation import Observation
     from gateway.classification.live import LiveClassifier
     from gateway.classification.values import ClassifyRequest
@@ -67,6 +67,7 @@ class ClassificationApi:
         classifier: the use case.
         limits: of the envelope.
         rate_limits: are told how many items a batch holds.
+        image_urls: fetches images that are named by URL.
         metrics: where faults of single items of a batch are counted.
     """
 
@@ -75,11 +76,13 @@ class ClassificationApi:
         classifier: LiveClassifier,
         limits: EnvelopeLimits,
         rate_limits: RateLimits,
+        image_urls: ImageUrls,
         metrics: Metrics,
     ) -> None:
         self._classifier = classifier
         self._limits = limits
         self._rate_limits = rate_limits
+        self._image_urls = image_urls
         self._metrics = metrics
         self._max_json_bytes = json_body.max_json_bytes(limits)
         self._max_multipart_bytes = (
@@ -114,6 +117,7 @@ class ClassificationApi:
         observation, ticket = observation_of(request), ticket_of(request)
         async with _receive_timeout(ticket.deadline):
             item = await self._read_item(request)
+        item = await self._image_urls.fetch_admitted(item, ticket)
         job = self._prepare(item, _origin(request), observation)
         ticket.start([job.kind])
         async with CancelOnDisconnect(request):
@@ -126,10 +130,11 @@ class ClassificationApi:
         _require_media_type(request, _JSON)
         async with _receive_timeout(ticket.deadline):
             body = await read_body(request, self._limits.max_batch_body_bytes)
-        items = await json_body.read_items(body, self._limits)
+        sent = await json_body.read_items(body, self._limits)
+        self._rate_limits.take(principal_of(request), len(sent) - 1)  # the gate took one
+        items = await self._image_urls.fetch_batch(sent, ticket)
         origin = _origin(request)
         jobs = [self._try_prepare(item, origin, observation) for item in items]
-        self._rate_limits.take(principal_of(request), len(items) - 1)  # the gate took one
         if kinds := [job.kind for job in jobs if isinstance(job, _Job)]:
             ticket.start(kinds)
         async with CancelOnDisconnect(request), asyncio.TaskGroup() as group:
@@ -152,10 +157,10 @@ class ClassificationApi:
         return _Job(request, decision)
 
     def _try_prepare(
-        self, item: Item | RequestError, origin: RequestOrigin, observation: Observation
+        self, item: Item | GatewayError, origin: RequestOrigin, observation: Observation
     ) -> _Job | GatewayError:
         try:
-            if isinstance(item, RequestError):
+            if isinstance(item, GatewayError):
                 return item
             return self._prepare(item, origin, observation)
         except GatewayError as error:

@@ -27,6 +27,10 @@ class ClassifyBody(_Closed):
     """One item to classify: an image, a text, or both."""
 
     image: Annotated[StrictStr | None, Field(description="Image file in base64.")] = None
+    image_url: Annotated[
+        StrictStr | None,
+        Field(description="https URL of the image, in place of it, where the service allows it."),
+    ] = None
     text: Annotated[StrictStr | None, Field(description="Text to classify.")] = None
     top_k: Annotated[
         StrictInt | None, Field(description="How many of the best labels to return; 5 by default.")

@@ -103,6 +103,12 @@ class Metrics:
             ("code",),
             registry=registry,
         )
+        self._image_fetches = Counter(
+            "diptych_gateway_image_fetches_total",
+            "Images fetched by URL; `outcome` is `ok`, or the error's code.",
+            ("outcome",),
+            registry=registry,
+        )
         self._in_flight = Gauge(
             "diptych_gateway_in_flight_requests",
             "Classifications let in and not yet answered; each item of a batch is one.",
@@ -211,6 +217,10 @@ class Metrics:
     def count_input_fault(self, code: str) -> None:
         """Counts one input that was refused."""
         self._input_faults.labels(self._fault_code(code)).inc()
+
+    def count_image_fetch(self, outcome: str) -> None:
+        """Counts one image that was to be fetched by URL."""
+        self._image_fetches.labels(outcome).inc()
 
     def set_in_flight(self, count: int) -> None:
         """Sets the number of requests in flight."""

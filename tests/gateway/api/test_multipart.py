@@ -22,6 +22,7 @@ LIMITS = EnvelopeLimits(
     max_top_k=10,
     max_batch_items=4,
     max_batch_body_bytes=100_000,
+    max_stream_concurrency=4,
 )
 BOUNDARY = "b0und4ry"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"

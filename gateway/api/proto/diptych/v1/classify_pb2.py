@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+gateway/api/proto/diptych/v1/classify.proto\x12\ndiptych.v1\"\x95\x02\n\x0f\x43lassifyRequest\x12\x12\n\x05image\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x12\x11\n\x04text\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x14\n\x07variant\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x11\n\x04unit\x18\x05 \x01(\tH\x04\x88\x01\x01\x12;\n\x08metadata\x18\x06 \x03(\x0b\x32).diptych.v1.ClassifyRequest.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_imageB\x07\n\x05_textB\x08\n\x06_top_kB\n\n\x08_variantB\x07\n\x05_unit\"*\n\nLabelScore\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"\xe8\x01\n\x07Timings\x12\x0f\n\x07receive\x18\x01 \x01(\x01\x12\x0e\n\x06triton\x18\x02 \x01(\x01\x12\x13\n\x06\x64\x65\x63ode\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rimage_encoder\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08tokenise\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x19\n\x0ctext_encoder\x18\x06 \x01(\x01H\x03\x88\x01\x01\x12\x0f\n\x07respond\x18\x07 \x01(\x01\x12\r\n\x05total\x18\x08 \x01(\x01\x42\t\n\x07_decodeB\x10\n\x0e_image_encoderB\x0b\n\t_tokeniseB\x0f\n\r_text_encoder\"f\n\nBatchSizes\x12\x1a\n\rimage_encoder\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x19\n\x0ctext_encoder\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x10\n\x0e_image_encoderB\x0f\n\r_text_encoder\"\x8d\x01\n\nAssignment\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x17\n\nexperiment\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x03\x61rm\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04gate\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x11\n\tis_sticky\x18\x05 \x01(\x08\x42\r\n\x0b_experimentB\x06\n\x04_armB\x07\n\x05_gate\"\x91\x03\n\x10\x43lassifyResponse\x12\x15\n\rprediction_id\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12(\n\nmodalities\x18\x04 \x03(\x0e\x32\x14.diptych.v1.Modality\x12\r\n\x05label\x18\x05 \x01(\t\x12\r\n\x05score\x18\x06 \x01(\x01\x12%\n\x05top_k\x18\x07 \x03(\x0b\x32\x16.diptych.v1.LabelScore\x12\'\n\ntimings_ms\x18\x08 \x01(\x0b\x32\x13.diptych.v1.Timings\x12+\n\x0b\x62\x61tch_sizes\x18\t \x01(\x0b\x32\x16.diptych.v1.BatchSizes\x12\"\n\x06source\x18\n \x01(\x0e\x32\x12.diptych.v1.Source\x12\x0c\n\x04pool\x18\x0b \x01(\t\x12\x15\n\x08\x64\x65graded\x18\x0c \x01(\tH\x00\x88\x01\x01\x12*\n\nassignment\x18\x0f \x01(\x0b\x32\x16.diptych.v1.AssignmentB\x0b\n\t_degraded\"\xf0\x01\n\x07Problem\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x10\n\x08instance\x18\x05 \x01(\t\x12\x0c\n\x04\x63ode\x18\x06 \x01(\t\x12\x12\n\x05\x66ield\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05limit\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x13\n\x06\x61\x63tual\x18\t \x01(\x03H\x02\x88\x01\x01\x12\x1a\n\rretry_after_s\x18\n \x01(\x05H\x03\x88\x01\x01\x42\x08\n\x06_fieldB\x08\n\x06_limitB\t\n\x07_actualB\x10\n\x0e_retry_after_s\"X\n\x15\x43lassifyStreamRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12,\n\x07request\x18\x02 \x01(\x0b\x32\x1b.diptych.v1.ClassifyRequest\"\x8e\x01\n\x16\x43lassifyStreamResponse\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1c.diptych.v1.ClassifyResponseH\x00\x12&\n\x07problem\x18\x03 \x01(\x0b\x32\x13.diptych.v1.ProblemH\x00\x42\t\n\x07outcome*K\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODALITY_IMAGE\x10\x01\x12\x11\n\rMODALITY_TEXT\x10\x02*^\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSOURCE_COMPUTED\x10\x01\x12\x14\n\x10SOURCE_COALESCED\x10\x02\x12\x11\n\rSOURCE_CACHED\x10\x03\x32\xb0\x01\n\nClassifier\x12\x45\n\x08\x43lassify\x12\x1b.diptych.v1.ClassifyRequest\x1a\x1c.diptych.v1.ClassifyResponse\x12[\n\x0e\x43lassifyStream\x12!.diptych.v1.ClassifyStreamRequest\x1a\".diptych.v1.ClassifyStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+gateway/api/proto/diptych/v1/classify.proto\x12\ndiptych.v1\"\xbb\x02\n\x0f\x43lassifyRequest\x12\x12\n\x05image\x18\x01 \x01(\x0cH\x00\x88\x01\x01\x12\x11\n\x04text\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x12\n\x05top_k\x18\x03 \x01(\x05H\x02\x88\x01\x01\x12\x14\n\x07variant\x18\x04 \x01(\tH\x03\x88\x01\x01\x12\x11\n\x04unit\x18\x05 \x01(\tH\x04\x88\x01\x01\x12;\n\x08metadata\x18\x06 \x03(\x0b\x32).diptych.v1.ClassifyRequest.MetadataEntry\x12\x16\n\timage_url\x18\x0f \x01(\tH\x05\x88\x01\x01\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x08\n\x06_imageB\x07\n\x05_textB\x08\n\x06_top_kB\n\n\x08_variantB\x07\n\x05_unitB\x0c\n\n_image_url\"*\n\nLabelScore\x12\r\n\x05label\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\"\xe8\x01\n\x07Timings\x12\x0f\n\x07receive\x18\x01 \x01(\x01\x12\x0e\n\x06triton\x18\x02 \x01(\x01\x12\x13\n\x06\x64\x65\x63ode\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x1a\n\rimage_encoder\x18\x04 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08tokenise\x18\x05 \x01(\x01H\x02\x88\x01\x01\x12\x19\n\x0ctext_encoder\x18\x06 \x01(\x01H\x03\x88\x01\x01\x12\x0f\n\x07respond\x18\x07 \x01(\x01\x12\r\n\x05total\x18\x08 \x01(\x01\x42\t\n\x07_decodeB\x10\n\x0e_image_encoderB\x0b\n\t_tokeniseB\x0f\n\r_text_encoder\"f\n\nBatchSizes\x12\x1a\n\rimage_encoder\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x19\n\x0ctext_encoder\x18\x02 \x01(\x05H\x01\x88\x01\x01\x42\x10\n\x0e_image_encoderB\x0f\n\r_text_encoder\"\x8d\x01\n\nAssignment\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x17\n\nexperiment\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x10\n\x03\x61rm\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04gate\x18\x04 \x01(\tH\x02\x88\x01\x01\x12\x11\n\tis_sticky\x18\x05 \x01(\x08\x42\r\n\x0b_experimentB\x06\n\x04_armB\x07\n\x05_gate\"\x91\x03\n\x10\x43lassifyResponse\x12\x15\n\rprediction_id\x18\x01 \x01(\t\x12\x0f\n\x07variant\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12(\n\nmodalities\x18\x04 \x03(\x0e\x32\x14.diptych.v1.Modality\x12\r\n\x05label\x18\x05 \x01(\t\x12\r\n\x05score\x18\x06 \x01(\x01\x12%\n\x05top_k\x18\x07 \x03(\x0b\x32\x16.diptych.v1.LabelScore\x12\'\n\ntimings_ms\x18\x08 \x01(\x0b\x32\x13.diptych.v1.Timings\x12+\n\x0b\x62\x61tch_sizes\x18\t \x01(\x0b\x32\x16.diptych.v1.BatchSizes\x12\"\n\x06source\x18\n \x01(\x0e\x32\x12.diptych.v1.Source\x12\x0c\n\x04pool\x18\x0b \x01(\t\x12\x15\n\x08\x64\x65graded\x18\x0c \x01(\tH\x00\x88\x01\x01\x12*\n\nassignment\x18\x0f \x01(\x0b\x32\x16.diptych.v1.AssignmentB\x0b\n\t_degraded\"\xf0\x01\n\x07Problem\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x10\n\x08instance\x18\x05 \x01(\t\x12\x0c\n\x04\x63ode\x18\x06 \x01(\t\x12\x12\n\x05\x66ield\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x12\n\x05limit\x18\x08 \x01(\x03H\x01\x88\x01\x01\x12\x13\n\x06\x61\x63tual\x18\t \x01(\x03H\x02\x88\x01\x01\x12\x1a\n\rretry_after_s\x18\n \x01(\x05H\x03\x88\x01\x01\x42\x08\n\x06_fieldB\x08\n\x06_limitB\t\n\x07_actualB\x10\n\x0e_retry_after_s\"X\n\x15\x43lassifyStreamRequest\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12,\n\x07request\x18\x02 \x01(\x0b\x32\x1b.diptych.v1.ClassifyRequest\"\x8e\x01\n\x16\x43lassifyStreamResponse\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12.\n\x06result\x18\x02 \x01(\x0b\x32\x1c.diptych.v1.ClassifyResponseH\x00\x12&\n\x07problem\x18\x03 \x01(\x0b\x32\x13.diptych.v1.ProblemH\x00\x42\t\n\x07outcome*K\n\x08Modality\x12\x18\n\x14MODALITY_UNSPECIFIED\x10\x00\x12\x12\n\x0eMODALITY_IMAGE\x10\x01\x12\x11\n\rMODALITY_TEXT\x10\x02*^\n\x06Source\x12\x16\n\x12SOURCE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSOURCE_COMPUTED\x10\x01\x12\x14\n\x10SOURCE_COALESCED\x10\x02\x12\x11\n\rSOURCE_CACHED\x10\x03\x32\xb0\x01\n\nClassifier\x12\x45\n\x08\x43lassify\x12\x1b.diptych.v1.ClassifyRequest\x1a\x1c.diptych.v1.ClassifyResponse\x12[\n\x0e\x43lassifyStream\x12!.diptych.v1.ClassifyStreamRequest\x1a\".diptych.v1.ClassifyStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,30 +33,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CLASSIFYREQUEST_METADATAENTRY']._loaded_options = None
   _globals['_CLASSIFYREQUEST_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_MODALITY']._serialized_start=1748
-  _globals['_MODALITY']._serialized_end=1823
-  _globals['_SOURCE']._serialized_start=1825
-  _globals['_SOURCE']._serialized_end=1919
+  _globals['_MODALITY']._serialized_start=1786
+  _globals['_MODALITY']._serialized_end=1861
+  _globals['_SOURCE']._serialized_start=1863
+  _globals['_SOURCE']._serialized_end=1957
   _globals['_CLASSIFYREQUEST']._serialized_start=60
-  _globals['_CLASSIFYREQUEST']._serialized_end=337
-  _globals['_CLASSIFYREQUEST_METADATAENTRY']._serialized_start=240
-  _globals['_CLASSIFYREQUEST_METADATAENTRY']._serialized_end=287
-  _globals['_LABELSCORE']._serialized_start=339
-  _globals['_LABELSCORE']._serialized_end=381
-  _globals['_TIMINGS']._serialized_start=384
-  _globals['_TIMINGS']._serialized_end=616
-  _globals['_BATCHSIZES']._serialized_start=618
-  _globals['_BATCHSIZES']._serialized_end=720
-  _globals['_ASSIGNMENT']._serialized_start=723
-  _globals['_ASSIGNMENT']._serialized_end=864
-  _globals['_CLASSIFYRESPONSE']._serialized_start=867
-  _globals['_CLASSIFYRESPONSE']._serialized_end=1268
-  _globals['_PROBLEM']._serialized_start=1271
-  _globals['_PROBLEM']._serialized_end=1511
-  _globals['_CLASSIFYSTREAMREQUEST']._serialized_start=1513
-  _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=1601
-  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=1604
-  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=1746
-  _globals['_CLASSIFIER']._serialized_start=1922
-  _globals['_CLASSIFIER']._serialized_end=2098
+  _globals['_CLASSIFYREQUEST']._serialized_end=375
+  _globals['_CLASSIFYREQUEST_METADATAENTRY']._serialized_start=264
+  _globals['_CLASSIFYREQUEST_METADATAENTRY']._serialized_end=311
+  _globals['_LABELSCORE']._serialized_start=377
+  _globals['_LABELSCORE']._serialized_end=419
+  _globals['_TIMINGS']._serialized_start=422
+  _globals['_TIMINGS']._serialized_end=654
+  _globals['_BATCHSIZES']._serialized_start=656
+  _globals['_BATCHSIZES']._serialized_end=758
+  _globals['_ASSIGNMENT']._serialized_start=761
+  _globals['_ASSIGNMENT']._serialized_end=902
+  _globals['_CLASSIFYRESPONSE']._serialized_start=905
+  _globals['_CLASSIFYRESPONSE']._serialized_end=1306
+  _globals['_PROBLEM']._serialized_start=1309
+  _globals['_PROBLEM']._serialized_end=1549
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_start=1551
+  _globals['_CLASSIFYSTREAMREQUEST']._serialized_end=1639
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_start=1642
+  _globals['_CLASSIFYSTREAMRESPONSE']._serialized_end=1784
+  _globals['_CLASSIFIER']._serialized_start=1960
+  _globals['_CLASSIFIER']._serialized_end=2136
 # @@protoc_insertion_point(module_scope)

@@ -28,7 +28,7 @@ SOURCE_COALESCED: Source
 SOURCE_CACHED: Source
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("image", "text", "top_k", "variant", "unit", "metadata")
+    __slots__ = ("image", "text", "top_k", "variant", "unit", "metadata", "image_url")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -42,13 +42,15 @@ class ClassifyRequest(_message.Message):
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_URL_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     text: str
     top_k: int
     variant: str
     unit: str
     metadata: _containers.ScalarMap[str, str]
-    def __init__(self, image: _Optional[bytes] = ..., text: _Optional[str] = ..., top_k: _Optional[int] = ..., variant: _Optional[str] = ..., unit: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    image_url: str
+    def __init__(self, image: _Optional[bytes] = ..., text: _Optional[str] = ..., top_k: _Optional[int] = ..., variant: _Optional[str] = ..., unit: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., image_url: _Optional[str] = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("label", "score")

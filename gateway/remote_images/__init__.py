@@ -1,0 +1,1 @@
+"""Images that a caller names by URL: off unless hosts are allowed; see DECISIONS, 15."""
