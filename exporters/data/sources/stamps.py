@@ -108,7 +108,7 @@ def _unpack(scratch: Path) -> Path:
         _run(["apt-get", "download", _PACKAGE], scratch)
         advance()
         [archive] = scratch.glob(f"{_PACKAGE}_*.deb")
-        _run(["dpkg-deb", "-x", str(archive), "unpacked"], scratch)
+        _run(["dpkg-deb", "-x", archive.name, "unpacked"], scratch)
         advance()
     return scratch / "unpacked"
 
