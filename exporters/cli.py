@@ -196,6 +196,58 @@ def export(  # noqa: PLR0913, PLR0917  # a command has as many as it has options
 
 
 @app.command(
+    epilog="Examples: python -m exporters compress openmoji --method int8; "
+    "python -m exporters compress openmoji --method low-rank@text:energy=0.95 --method int8"
+)
+def compress(  # noqa: PLR0913, PLR0917  # a command has as many as it has options
+    recipe: RecipeArgument,
+    method: Annotated[
+        list[str],
+        typer.Option(
+            metavar="METHOD[@text|image][:KEY=VALUE,...]",
+            help="what to do; repeat for a sequence. exporters/README.md lists the methods",
+        ),
+    ],
+    refit_head: Annotated[
+        bool, typer.Option("--refit-head", help="publish the head that is fitted again")
+    ] = False,
+    name: Annotated[
+        str | None,
+        typer.Option(help="name of the variant", show_default="the recipe's, and the methods'"),
+    ] = None,
+    accept_batch_dependence: Annotated[
+        bool,
+        typer.Option(help="publish it even if its answers depend on what shares their batch"),
+    ] = False,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    model_repository: RepositoryOption = Path("model_repository"),
+) -> None:
+    """Makes a variant smaller and faster, says what that costs, proves and publishes it.
+
+    The variant is trained when needed and stays as it is; the compressed one is served under a name
+    of its own. What was done before is kept: after Ctrl-C, the same command goes on.
+    """
+    from exporters.compression import compress as compress_variant
+    from exporters.compression import parse_steps
+    from exporters.compression.report import cost_table, speed_table
+    from exporters.publishing.compressed import publish_compressed
+    from exporters.training import train as train_variant
+
+    steps = parse_steps(method)
+    place = Workspace(workspace)
+    variant = train_variant(load_recipe(recipe), place)
+    compressed = compress_variant(variant, steps, place, name=name, is_head_refitted=refit_head)
+    print(f"{cost_table(compressed)}\n\n{speed_table(compressed)}\n")
+    published = publish_compressed(
+        compressed, model_repository, is_batch_dependence_accepted=accept_batch_dependence
+    )
+    for modalities, ensemble in published.ensembles.items():
+        print(f"Published for {modalities}: {ensemble}")
+    _print_warnings(published.warnings)
+    print(f"Report: {published.report}")
+
+
+@app.command(
     epilog="Examples: python -m exporters doctor; "
     "python -m exporters doctor --model-repository models --cores 8 --shared-memory-mib 64 --json"
 )

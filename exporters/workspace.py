@@ -7,6 +7,8 @@
     ├── runs/<recipe>-<digest>/          head, training record, reports and pictures
     ├── fold-fits/<digest>.safetensors  what a head said in one fold of a comparison
     ├── comparisons/<recipe>-<digest>/  table, figures and plot of a comparison
+    ├── compressed-encoders/<kind>-<digest>/  an encoder's graph and features after some steps
+    ├── compressions/<variant>-<digest>/  graphs and reports of a compressed variant
     ├── publications/<recipe>.json       what was exported last, and from what
     ├── samples/<variant>/               one held-out example, for trying the served model
     ├── timings/<library>.cache          kernels that TensorRT timed, for the next build
@@ -55,6 +57,14 @@ class Workspace:
     def comparison_folder(self, recipe_name: str, digest: str) -> Path:
         """Where the table, the figures and the plot of a comparison lie."""
         return self.root / "comparisons" / f"{recipe_name}-{digest[:_DIGEST_CHARS]}"
+
+    def compressed_encoder_folder(self, kind: str, digest: str) -> Path:
+        """Where the graph and the features of an encoder after some steps are kept."""
+        return self.root / "compressed-encoders" / f"{kind}-{digest[:_DIGEST_CHARS]}"
+
+    def compression_folder(self, variant: str, digest: str) -> Path:
+        """Where the graphs, the head and the reports of a compressed variant lie."""
+        return self.root / "compressions" / f"{variant}-{digest[:_DIGEST_CHARS]}"
 
     def publication_file(self, recipe_name: str) -> Path:
         """Where it is recorded what a recipe's last export published, and from what."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 
+from exporters.compression.methods import METHODS
 from exporters.doctor.rules import RULES
 from exporters.heads import HEADS
 from exporters.recipe_reference import describe_keys
@@ -42,6 +43,21 @@ def fusion_heads() -> str:
         what = (module.__doc__ or "").strip().splitlines()[0]
         rows.append((f"[`{name}`](heads/{name}.py)", what))
     return table(("`head.type`", "what"), rows)
+
+
+def compression_methods() -> str:
+    rows = (
+        (
+            f"`{name}`",
+            " or ".join(method.sides),
+            method.summary,
+            "; ".join(
+                f"`{key}`: {each.meaning} ({each})" for key, each in method.settings.items()
+            ),
+        )
+        for name, method in METHODS.items()
+    )
+    return table(("method", "encoder", "what", "settings"), rows)
 
 
 def gateway_variables() -> str:
@@ -80,6 +96,7 @@ def doctor_rules() -> str:
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "recipe": recipe_keys,
     "heads": fusion_heads,
+    "compression": compression_methods,
     "settings": gateway_variables,
     "metrics": metrics,
     "problems": problems,

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from exporters.training import TrainedVariant
 
 _PROOFS_FILE: Final = "parity.json"
-_CONCURRENT_REQUESTS: Final = 8
+CONCURRENT_REQUESTS: Final = 8
 _REQUEST_TIMEOUT_S: Final = 60.0
 
 
@@ -157,15 +157,23 @@ def torch_answers(
 
 
 def served_logits(
-    url: str, ensemble: str, examples: Sequence[Example], modalities: ModalitySet
+    url: str,
+    ensemble: str,
+    examples: Sequence[Example],
+    modalities: ModalitySet,
+    concurrent_requests: int = CONCURRENT_REQUESTS,
 ) -> npt.NDArray[np.float32]:
     """What a served ensemble says, float32 (examples, labels); see `served_answers`."""
     values = [values_of(example, modalities) for example in examples]
-    return served_answers(url, ensemble, values, tensors.LOGITS)
+    return served_answers(url, ensemble, values, tensors.LOGITS, concurrent_requests)
 
 
 def served_answers(
-    url: str, ensemble: str, values: Sequence[Mapping[str, bytes]], output: str
+    url: str,
+    ensemble: str,
+    values: Sequence[Mapping[str, bytes]],
+    output: str,
+    concurrent_requests: int = CONCURRENT_REQUESTS,
 ) -> npt.NDArray[np.float32]:
     """Asks a served ensemble, several requests at a time.
 
@@ -174,6 +182,7 @@ def served_answers(
         ensemble: name of the ensemble.
         values: inputs of each request, by the tensor's name.
         output: the tensor that is wanted.
+        concurrent_requests: how many are in flight.
 
     Returns:
         float32 (requests, width of the output).
@@ -183,7 +192,7 @@ def served_answers(
     """
     with (
         tritonclient.grpc.InferenceServerClient(url) as client,
-        ThreadPoolExecutor(_CONCURRENT_REQUESTS) as pool,
+        ThreadPoolExecutor(concurrent_requests) as pool,
         progress(f"Parity of {ensemble}", len(values)) as advance,
     ):
 

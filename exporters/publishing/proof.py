@@ -10,22 +10,38 @@ from tritonclient.utils import InferenceServerException
 from deploy.local.errors import LocalError
 from deploy.local.triton_server import BundledTriton, free_ports
 from exporters.errors import ServingError
-from exporters.evaluation.parity import Parity, compare, served_logits, torch_logits
+from exporters.evaluation.parity import (
+    CONCURRENT_REQUESTS,
+    Parity,
+    compare,
+    served_logits,
+    torch_logits,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
+    import numpy.typing as npt
+
+    from exporters.data import Example
     from exporters.publishing.stage import StagedVariant
     from exporters.training import TrainedVariant
     from gateway.contract.manifest import ModalitySet
+
+    Reference = Callable[[TrainedVariant, Sequence[Example], ModalitySet], npt.NDArray[np.float32]]
 
 _READY_TIMEOUT_S: Final = 120.0
 _LOG: Final = "parity-triton.log"
 
 
 def prove(
-    staged: StagedVariant, variant: TrainedVariant, repository: Path
+    staged: StagedVariant,
+    variant: TrainedVariant,
+    repository: Path,
+    reference: Reference = torch_logits,
+    concurrent_requests: int = CONCURRENT_REQUESTS,
 ) -> dict[ModalitySet, Parity]:
     """Runs the parity proof of each ensemble of a staged variant.
 
@@ -33,6 +49,8 @@ def prove(
         staged: what is in `repository`.
         variant: the torch model it was made from.
         repository: the staging repository.
+        reference: gives the logits that the served ones are held against.
+        concurrent_requests: how many are in flight; one alone never shares a batch.
 
     Raises:
         ServingError: Triton did not load the models, or refused a sample.
@@ -43,8 +61,8 @@ def prove(
     with served(repository, list(staged.ensemble_names.values()), variant.run_folder) as url:
         for modalities, ensemble in staged.ensemble_names.items():
             proofs[modalities] = compare(
-                torch_logits(variant, examples, modalities),
-                served_logits(url, ensemble, examples, modalities),
+                reference(variant, examples, modalities),
+                served_logits(url, ensemble, examples, modalities, concurrent_requests),
                 variant.temperatures[modalities],
                 target.parity_tolerance,
             )

@@ -93,11 +93,13 @@ class StagedVariant:
             for modalities, folder in self._ensembles(self.manifests).items()
         }
 
-    def stamped(self, proofs: Mapping[ModalitySet, Parity]) -> tuple[ModelFolder, ...]:
-        """The ensembles with their passports."""
+    def stamped(
+        self, proofs: Mapping[ModalitySet, Parity], precision: str = "fp32"
+    ) -> tuple[ModelFolder, ...]:
+        """The ensembles with their passports; `precision` is that of the encoders."""
         manifests = {
             modalities: manifest.model_copy(
-                update={"parity": _passport(proofs[modalities], manifest)}
+                update={"parity": _passport(proofs[modalities], manifest, precision)}
             )
             for modalities, manifest in self.manifests.items()
         }
@@ -113,7 +115,10 @@ class StagedVariant:
 
 
 def stage_variant(
-    variant: TrainedVariant, qualities: Mapping[ModalitySet, ModalityQuality], repository: Path
+    variant: TrainedVariant,
+    qualities: Mapping[ModalitySet, ModalityQuality],
+    repository: Path,
+    encoders: tuple[Path, Path] | None = None,
 ) -> StagedVariant:
     """Converts a variant and writes its models.
 
@@ -121,15 +126,16 @@ def stage_variant(
         variant: the trained variant.
         qualities: what was measured on held-out examples.
         repository: an empty staging repository.
+        encoders: graphs of text and image encoder that are served in place of the variant's own.
 
     Raises:
         ConversionError: a graph is not the module it was made from.
     """
     graphs_folder = repository / _GRAPHS_FOLDER
     graphs_folder.mkdir()
-    graphs = convert(variant, graphs_folder)
+    graphs = convert(variant, graphs_folder, encoders)
     target = variant.recipe.target
-    encoders = Encoders(
+    steps = Encoders(
         text=text_encoder_folder(variant.text_encoder, graphs.text, target),
         image=image_encoder_folder(variant.image_encoder, graphs.image, target),
     )
@@ -143,8 +149,8 @@ def stage_variant(
         )
         for modalities, graph in graphs.heads.items()
     }
-    manifests = unproved_manifests(variant, qualities, [encoders.text, encoders.image], heads)
-    staged = StagedVariant(encoders, heads, manifests)
+    manifests = unproved_manifests(variant, qualities, [steps.text, steps.image], heads)
+    staged = StagedVariant(steps, heads, manifests)
     for folder in staged.folders:
         write_model(folder, repository)
     return staged
@@ -195,8 +201,15 @@ def unproved_manifests(
     }
 
 
-def convert(variant: TrainedVariant, folder: Path) -> Graphs:
+def convert(
+    variant: TrainedVariant, folder: Path, encoders: tuple[Path, Path] | None = None
+) -> Graphs:
     """Converts encoders and heads into a folder.
+
+    Args:
+        variant: the trained variant.
+        folder: where the graphs go.
+        encoders: graphs of text and image encoder that there are already.
 
     Raises:
         ConversionError: a graph is not the module it was made from.
@@ -204,12 +217,13 @@ def convert(variant: TrainedVariant, folder: Path) -> Graphs:
     dims = {TEXT_FEATURES: variant.text_encoder.dim, IMAGE_FEATURES: variant.image_encoder.dim}
     head_dims = {each: {name: dims[name] for name in head_inputs(each)} for each in ModalitySet}
     heads = {modalities: folder / f"head-{modalities}.onnx" for modalities in ModalitySet}
-    graphs = Graphs(folder / "text.onnx", folder / "image.onnx", heads, head_dims)
+    text, image = encoders or (folder / "text.onnx", folder / "image.onnx")
+    graphs = Graphs(text, image, heads, head_dims)
     with progress("Converting to ONNX", 2 + len(ModalitySet)) as advance:
-        export_text_encoder(variant.text_encoder, graphs.text)
-        advance()
-        export_image_encoder(variant.image_encoder, graphs.image)
-        advance()
+        if encoders is None:
+            export_text_encoder(variant.text_encoder, graphs.text)
+            export_image_encoder(variant.image_encoder, graphs.image)
+        advance(2)
         for modalities, graph in heads.items():
             head = head_for(variant.head, modalities).eval()
             export_head(head, head_dims[modalities], graph)
@@ -241,13 +255,13 @@ def provenance_of(variant: TrainedVariant | AlignedTowers, head: str) -> Provena
     )
 
 
-def _passport(proof: Parity, manifest: EnsembleManifest) -> ParityPassport:
+def _passport(proof: Parity, manifest: EnsembleManifest, precision: str) -> ParityPassport:
     return ParityPassport(
         has_passed=proof.has_passed,
         samples=proof.samples,
         max_abs_difference=proof.max_abs_difference,
         label_flips=proof.label_flips,
         tolerance=proof.tolerance,
-        precision="fp32",
+        precision=precision,
         device=manifest.expected_device,
     )

@@ -69,11 +69,24 @@ class Quality(_Frozen):
     expected_calibration_error: Ratio
 
 
-class ParityPassport(_Frozen):
-    """The proof that what Triton serves equals the trained torch fp32 model.
+class DistanceToOriginal(_Frozen):
+    """How far a compressed variant's probabilities are from those of the torch fp32 model.
 
-    `max_abs_difference` is over all probabilities of all samples; a sample whose most likely label
-    differs is a label flip.
+    It is reported, not bounded: what compression costs is told by `Quality`.
+    """
+
+    samples: Annotated[int, Field(ge=1)]
+    max_abs_difference: Annotated[float, Field(ge=0.0)]
+    label_flips: Annotated[int, Field(ge=0)]
+
+
+class ParityPassport(_Frozen):
+    """The proof that what Triton serves equals the model that was evaluated.
+
+    That is the trained torch fp32 model, or, of a compressed variant, the compressed model run
+    directly; `distance_to_original` then says how far it is from the former. `max_abs_difference`
+    is over all probabilities of all samples; a sample whose most likely label differs is a label
+    flip.
     """
 
     has_passed: bool
@@ -83,6 +96,7 @@ class ParityPassport(_Frozen):
     tolerance: Annotated[float, Field(gt=0.0)]
     precision: str
     device: str
+    distance_to_original: DistanceToOriginal | None = None
 
 
 class Limits(_Frozen):
@@ -110,7 +124,7 @@ class DualTower(_Frozen):
 
 
 class Provenance(_Frozen):
-    """Where the variant comes from."""
+    """Where the variant comes from; `compression` names what made it smaller, in order."""
 
     recipe: str
     recipe_digest: Digest
@@ -121,6 +135,7 @@ class Provenance(_Frozen):
     seed: int
     created_at: datetime
     versions: dict[str, str]
+    compression: tuple[str, ...] = ()
 
 
 class EnsembleManifest(_Frozen):
