@@ -51,9 +51,7 @@ def compression_methods() -> str:
             f"`{name}`",
             " or ".join(method.sides),
             method.summary,
-            "; ".join(
-                f"`{key}`: {each.meaning} ({each})" for key, each in method.settings.items()
-            ),
+            "; ".join(f"`{key}`: {each.meaning} ({each})" for key, each in method.settings.items()),
         )
         for name, method in METHODS.items()
     )
