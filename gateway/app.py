@@ -24,11 +24,13 @@ from gateway.api.image_urls import ImageUrls
 from gateway.api.openapi import DocumentedApi
 from gateway.api.operations import OperationsApi
 from gateway.api.rest import ClassificationApi
+from gateway.classification.brown_out import BrownOutBounds
 from gateway.classification.classifier import Classifier
 from gateway.classification.live import LiveClassifier
 from gateway.classification.outputs import rows_bytes
 from gateway.identity.key_ring import KeyRing
-from gateway.pools.dispatch import Dispatcher, Served
+from gateway.pools.admission import PooledAdmission
+from gateway.pools.dispatch import Dispatcher
 from gateway.pools.fleet import Fleet
 from gateway.pools.pool import Pool
 from gateway.pools.watch import Watch
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from starlette.requests import Request
 
+    from gateway.admission.admission import AdmissionObserver
     from gateway.identity.keys_file import KeySet
+    from gateway.pools.call import Served
     from gateway.remote_images.fetcher import ImageFetcher
     from gateway.settings import Settings
     from gateway.storage.database import Database
@@ -109,16 +113,12 @@ def make_collaborators(
                 _reused_answers(settings, metrics),
             ),
             metrics.traffic,
+            _brown_out(settings),
         ),
         entrance=Entrance(
             KeyRing(keys),
             RateLimits(time.perf_counter, metrics),
-            Admission(
-                budget_s=settings.request_budget_ms / 1000,
-                max_concurrency=settings.max_concurrency,
-                clock=time.perf_counter,
-                observer=metrics,
-            ),
+            _admission(settings, fleet, metrics),
         ),
         limits=EnvelopeLimits(
             max_image_bytes=settings.max_image_bytes,
@@ -131,6 +131,26 @@ def make_collaborators(
         image_fetcher=_make_image_fetcher(settings, metrics),
         database=_make_database(settings),
     )
+
+
+def _admission(settings: Settings, fleet: Fleet, metrics: Metrics) -> PooledAdmission:
+    def make(observer: AdmissionObserver) -> Admission:
+        return Admission(
+            budget_s=settings.request_budget_ms / 1000,
+            max_concurrency=settings.max_concurrency,
+            clock=time.perf_counter,
+            observer=observer,
+        )
+
+    has_brown_out = _brown_out(settings) is not None
+    return PooledAdmission(fleet, make, metrics, time.perf_counter, has_brown_out=has_brown_out)
+
+
+def _brown_out(settings: Settings) -> BrownOutBounds | None:
+    max_calibration_error = settings.brown_out_max_calibration_error
+    if max_calibration_error is None:
+        return None
+    return BrownOutBounds(max_calibration_error, settings.brown_out_max_accuracy_loss)
 
 
 def _make_database(settings: Settings) -> Database | None:

@@ -25,6 +25,7 @@ ENV_PREFIX: Final = "DIPTYCH_GATEWAY_"
 _DATABASE_SCHEMES: Final = ("sqlite:///", "postgresql://")
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
 Endpoints = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -138,6 +139,16 @@ class Settings(BaseSettings):
         description="Database of experiments and audit: `sqlite:///path` for one replica, "
         "`postgresql://user:password@host/name` for several; unset: none, which classifying does "
         "not need.",
+    )
+    brown_out_max_calibration_error: Ratio | None = Field(
+        None,
+        description="When set, a request with both inputs whose caller allows it may be answered "
+        "from one under overload, where the variant's report gives that input an expected "
+        "calibration error of at most this.",
+    )
+    brown_out_max_accuracy_loss: Ratio = Field(
+        0.05,
+        description="Most that the accuracy of that input may be below that of both, 0 to 1.",
     )
     drain_delay_s: float = Field(
         0.5,

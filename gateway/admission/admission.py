@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
+    from gateway.placement import Placement
+
 _BATCH_RATIO: Final = 0.5
 _MARGIN: Final = 1.25  # what is ahead may take a quarter longer than it did of late
 _MIN_RETRY_S: Final = 0.05
@@ -112,13 +114,15 @@ class Admission:
 
     def _reason_against(self, arrival: Arrival, finish_s: float, now_s: float) -> Reason | None:
         limit = self._limit.limit
-        # A margin that only modest clients may use: others would leave them nothing at its edge.
+        # A margin that only modest clients may use, as others would leave them nothing at its edge;
+        # and requests that are answered from one input, as they take a part of the work.
         is_modest = self._shares.is_modest(arrival.client)
-        if self._count >= (_MARGIN * limit if is_modest else limit):
+        has_margin = is_modest or arrival.is_reduced
+        if self._count >= (_MARGIN * limit if has_margin else limit):
             return Reason.CONCURRENCY
         if arrival.priority is Priority.BATCH and self._count >= max(1, int(_BATCH_RATIO * limit)):
             return Reason.PRIORITY
-        if not self._shares.has_room(arrival.client):
+        if not self._shares.has_room(arrival.client, _MARGIN if arrival.is_reduced else 1.0):
             return Reason.SHARE
         # Alone, a request has no queue before it whose time could be misjudged.
         margin = 1.0 if is_modest or self._count == 0 else _MARGIN
@@ -212,6 +216,7 @@ class Ticket:
         work_s: what it is expected to cost, in seconds of service time.
         places: how many it takes under the limit.
         has_started: whether it was read and is in the backend.
+        placement: the pool it is in, where there are several.
     """
 
     def __init__(
@@ -223,6 +228,7 @@ class Ticket:
         self.admitted_s = admitted_s
         self.places = 1
         self.has_started = False
+        self.placement: Placement | None = None
         self._has_missed = False
 
     @property

@@ -36,9 +36,13 @@ class Arrival:
         priority: how urgent it is.
         client: who sends it; places are shared among clients.
         weight: the client's part of them relative to that of others.
+        allows_degraded: whether the caller takes an answer from one of two inputs.
+        is_reduced: whether it will be answered so, and so may go a little beyond the limit.
     """
 
     deadline: Deadline
     priority: Priority = Priority.INTERACTIVE
     client: str = ""
     weight: float = 1.0
+    allows_degraded: bool = False
+    is_reduced: bool = False

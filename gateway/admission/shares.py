@@ -62,10 +62,10 @@ class ClientShares:
             self._share_out(limit, latency_s, now_s)
             self._shared_s = now_s
 
-    def has_room(self, name: str) -> bool:
-        """Whether a client that has asked holds less than its share."""
+    def has_room(self, name: str, margin: float = 1.0) -> bool:
+        """Whether a client that has asked holds less than its share, times a margin."""
         client = self._clients[name]
-        return client.in_flight < max(1.0, client.share)
+        return client.in_flight < margin * max(1.0, client.share)
 
     def is_modest(self, name: str) -> bool:
         """Whether a client, one of several, would still hold at most half of its share."""

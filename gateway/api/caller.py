@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 API_KEY: Final = "x-api-key"
 DEADLINE_KEY: Final = "diptych-deadline-ms"
 PRIORITY_KEY: Final = "diptych-priority"
+DEGRADED_KEY: Final = "diptych-allow-degraded"
 
 
 def arrival_of(
@@ -41,6 +42,7 @@ def arrival_of(
         priority(said.get(PRIORITY_KEY)),
         client_name(principal, peer),
         principal.weight,
+        allows_degraded(said.get(DEGRADED_KEY)),
     )
 
 
@@ -95,3 +97,21 @@ def priority(text: str | None) -> Priority:
             f"Diptych-Priority must be {' or '.join(Priority)}.",
             field="Diptych-Priority",
         ) from error
+
+
+def allows_degraded(text: str | None) -> bool:
+    """Reads whether an answer from one of two inputs is welcome; it is not when nothing is said.
+
+    Raises:
+        MalformedRequestError: it is neither true nor false.
+    """
+    match (text or "false").strip().lower():
+        case "true":
+            return True
+        case "false":
+            return False
+    raise MalformedRequestError(
+        "allow_degraded_invalid",
+        "Diptych-Allow-Degraded must be true or false.",
+        field="Diptych-Allow-Degraded",
+    )

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.admission.admission import Admission, Ticket
+    from gateway.admission.admission import Ticket
     from gateway.admission.arrival import Arrival
     from gateway.admission.forecast import WorkKind
     from gateway.admission.rate_limits import RateLimits
     from gateway.identity.key_ring import KeyRing
     from gateway.identity.principal import Principal
+    from gateway.pools.admission import PooledAdmission
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Entrance:
 
     key_ring: KeyRing
     rate_limits: RateLimits
-    admission: Admission
+    admission: PooledAdmission
 
     def admit(self, principal: Principal, arrival: Arrival, kind: WorkKind | None = None) -> Ticket:
         """Lets a request in, or refuses it.

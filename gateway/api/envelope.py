@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.admission.deadline import Deadline
+    from gateway.placement import Placement
     from gateway.routing.subject import Subject
 
 DEFAULT_TOP_K = 5
@@ -49,6 +50,7 @@ class RequestOrigin:
     deadline: Deadline
     caller: str
     subject: Subject
+    placement: Placement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> Cla
         deadline=origin.deadline,
         caller=origin.caller,
         subject=merged(origin.subject, item.unit, item.metadata),
+        placement=origin.placement,
     )
 
 

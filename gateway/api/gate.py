@@ -7,11 +7,12 @@ that waits for `100 Continue` never sends it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gateway.admission.deadline import Deadline
 from gateway.api.authentication import principal_in
-from gateway.api.caller import DEADLINE_KEY, PRIORITY_KEY, arrival_of
+from gateway.api.caller import DEADLINE_KEY, DEGRADED_KEY, PRIORITY_KEY, arrival_of
 from gateway.api.edge import observation_in
 from gateway.identity.principal import Scope as AccessScope
 from gateway.identity.principal import require
@@ -27,7 +28,7 @@ CLASSIFY_PATH: Final = "/v1/classify"
 BATCH_PATH: Final = "/v1/classify:batch"
 
 _SCOPE_KEY: Final = "diptych.ticket"
-_HEADERS: Final = {each.encode(): each for each in (DEADLINE_KEY, PRIORITY_KEY)}
+_HEADERS: Final = {each.encode(): each for each in (DEADLINE_KEY, PRIORITY_KEY, DEGRADED_KEY)}
 
 
 def ticket_of(request: Request) -> Ticket:
@@ -77,6 +78,8 @@ class Gate:
             deadline = self._entrance.admission.deadline(observation.arrived_s)
         peer = (scope.get("client") or ("",))[0]
         arrival = arrival_of(said, deadline, principal, peer)
+        if scope["path"] == BATCH_PATH:  # its items are many: a place for one would not be enough
+            arrival = replace(arrival, allows_degraded=False)
         with self._entrance.admit(principal, arrival) as ticket:
             scope[_SCOPE_KEY] = ticket
             await self._app(scope, receive, send)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
@@ -15,13 +15,13 @@ from gateway.api.authentication import key_in
 from gateway.api.caller import arrival_of
 from gateway.api.envelope import EnvelopeLimits, RequestOrigin, to_request
 from gateway.api.grpc_messages import to_item, to_problem_message, to_response
+from gateway.api.lessons import learn
 from gateway.api.observation import Observation, request_id_from
 from gateway.api.problems import Problem, to_problem
 from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
 from gateway.api.subject import subject_of
 from gateway.errors import AccessError, DrainingError
 from gateway.identity.principal import Scope, require
-from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -199,6 +199,8 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             time_remaining_s
         )
         arrival = arrival_of(caller.said, deadline, principal, caller.peer)
+        if message.HasField("allow_degraded"):
+            arrival = replace(arrival, allows_degraded=message.allow_degraded)
         subject = subject_of(caller.said.items(), observation.request_id, principal.proved_id)
         origin = RequestOrigin(observation.request_id, arrival.deadline, arrival.client, subject)
         item = await self._image_urls.fetch(to_item(message), arrival.deadline)
@@ -208,13 +210,14 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         observation.note_item(decision.variant.name, None)
         kind = WorkKind(decision.variant.name, request.modalities)
         with self._entrance.admit(principal, arrival, kind) as ticket:
+            placed = replace(request, placement=ticket.placement)
+            request = self._classifier.reduce(placed, decision)
+            kind = WorkKind(decision.variant.name, request.modalities)
             ticket.start([kind])
             routed = await self._classifier.classify(
                 request, decision, on_reused=lambda: ticket.relieve(kind)
             )
-            answer = routed.classification
-            if answer.source is Source.COMPUTED:
-                ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
+            learn(ticket, kind, routed.classification)
         return to_response(routed)
 
 

@@ -21,6 +21,7 @@ from gateway.api.body import CancelOnDisconnect, read_body, read_chunks
 from gateway.api.edge import observation_of
 from gateway.api.envelope import EnvelopeLimits, Item, RequestOrigin, to_request
 from gateway.api.gate import BATCH_PATH, CLASSIFY_PATH, ticket_of
+from gateway.api.lessons import learn
 from gateway.api.openapi import BATCH_REQUEST, CLASSIFY_REQUEST, answers
 from gateway.api.schemas import BatchAnswer, ClassifyAnswer
 from gateway.api.subject import subject_of
@@ -29,7 +30,6 @@ from gateway.errors import (
     GatewayError,
     UnsupportedContentTypeError,
 )
-from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -154,7 +154,7 @@ class ClassificationApi:
         observation.note_item(None, request.modalities)
         decision = self._classifier.decide(request)
         observation.note_item(decision.variant.name, None)
-        return _Job(request, decision)
+        return _Job(self._classifier.reduce(request, decision), decision)
 
     def _try_prepare(
         self, item: Item | GatewayError, origin: RequestOrigin, observation: Observation
@@ -170,9 +170,7 @@ class ClassificationApi:
         routed = await self._classifier.classify(
             job.request, job.decision, on_reused=lambda: ticket.relieve(job.kind)
         )
-        answer = routed.classification
-        if answer.source is Source.COMPUTED:
-            ticket.learn(job.kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
+        learn(ticket, job.kind, routed.classification)
         return classification_answer(routed)
 
     async def _batch_entry(
@@ -192,7 +190,9 @@ def _origin(request: Request) -> RequestOrigin:
     request_id, ticket = observation_of(request).request_id, ticket_of(request)
     key_id = principal_of(request).proved_id
     subject = subject_of(request.headers.items(), request_id, key_id)
-    return RequestOrigin(request_id, ticket.deadline, ticket.arrival.client, subject)
+    return RequestOrigin(
+        request_id, ticket.deadline, ticket.arrival.client, subject, ticket.placement
+    )
 
 
 @asynccontextmanager

@@ -15,7 +15,8 @@ from gateway.classification.outputs import ABSENT, Trace, rank, read_row, read_t
 from gateway.classification.values import Classification, Scores, StageTimings
 from gateway.contract import tensors
 from gateway.errors import GatewayError, RequestError
-from gateway.pools.dispatch import Call
+from gateway.placement import Degraded, Placement
+from gateway.pools.call import Call
 from gateway.reuse.equality import Question
 from gateway.reuse.source import Source
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from gateway.catalog import Variant
     from gateway.classification.values import ClassifyRequest
     from gateway.contract.manifest import ModalitySet
-    from gateway.pools.dispatch import Dispatcher, Served
+    from gateway.pools.call import Served
+    from gateway.pools.dispatch import Dispatcher
     from gateway.reuse.answers import ReusedAnswers
     from gateway.telemetry.metrics import Metrics
     from gateway.triton.backend import Row
@@ -152,7 +154,7 @@ class Classifier:
             image_batch_size=image.batch_size,
             text_batch_size=text.batch_size,
             source=source,
-            placement=served.placement,
+            placement=_placement(request, served),
         )
         self._observe(classification)
         return classification
@@ -175,6 +177,14 @@ class Classifier:
             self._metrics.observe_batch_size("image", answer.image_batch_size)
         if answer.text_batch_size is not None:
             self._metrics.observe_batch_size("text", answer.text_batch_size)
+
+
+def _placement(request: ClassifyRequest, served: Served) -> Placement:
+    asked = request.placement
+    # That an input was left out weighs more than which pool answered.
+    if asked is not None and asked.degraded is Degraded.BROWN_OUT:
+        return Placement(served.placement.pool, Degraded.BROWN_OUT)
+    return served.placement
 
 
 def _read_traces(outputs: Mapping[str, Row], modalities: ModalitySet) -> tuple[Trace, Trace]:

@@ -9,11 +9,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.classification.brown_out import reduce_to_place
 from gateway.errors import GatewayError, RequestError, VariantUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.classification.brown_out import BrownOutBounds
     from gateway.classification.classifier import Classifier
     from gateway.classification.values import Classification, ClassifyRequest
     from gateway.routing.router import Decision, Router
@@ -35,12 +37,20 @@ class LiveClassifier:
         router: decides.
         classifier: classifies.
         metrics: what came of each arm goes there.
+        brown_out: when an input may be left out under overload; None: never.
     """
 
-    def __init__(self, router: Router, classifier: Classifier, metrics: TrafficMetrics) -> None:
+    def __init__(
+        self,
+        router: Router,
+        classifier: Classifier,
+        metrics: TrafficMetrics,
+        brown_out: BrownOutBounds | None,
+    ) -> None:
         self._router = router
         self._classifier = classifier
         self._metrics = metrics
+        self._brown_out = brown_out
 
     def decide(self, request: ClassifyRequest) -> Decision:
         """Decides which variant answers.
@@ -50,6 +60,10 @@ class LiveClassifier:
             VariantUnavailableError: what should answer is not served now.
         """
         return self._router.decide(request.variant, request.subject)
+
+    def reduce(self, request: ClassifyRequest, decision: Decision) -> ClassifyRequest:
+        """Leaves out of a request what it got no place for. See `brown_out.reduce_to_place`."""
+        return reduce_to_place(request, decision.variant, self._brown_out)
 
     async def classify(
         self, request: ClassifyRequest, decision: Decision, on_reused: Callable[[], None]

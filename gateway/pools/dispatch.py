@@ -23,19 +23,17 @@ from gateway.errors import (
     VariantUnavailableError,
 )
 from gateway.placement import Degraded, Placement
+from gateway.pools.call import Served
 from gateway.pools.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from gateway.admission.deadline import Deadline
-    from gateway.catalog import Variant
-    from gateway.contract.manifest import ModalitySet
+    from gateway.pools.call import Call
     from gateway.pools.endpoint import Attempt, Endpoint
     from gateway.pools.fleet import Fleet
     from gateway.pools.pool import Pool
     from gateway.telemetry.pool_metrics import PoolMetrics
-    from gateway.triton.backend import Row
 
 MAX_TRIES: Final = 3
 _RETRIABLE: Final = (
@@ -44,36 +42,6 @@ _RETRIABLE: Final = (
     OverloadedError,
     VariantUnavailableError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One item on its way to a server.
-
-    Attributes:
-        variant: name of the variant.
-        modalities: its modality set.
-        inputs: content of the BYTES tensors by name.
-        deadline: when it must be answered.
-        request_id: for Triton's log.
-        placement: the pool that admission found room in; None: the first that is well.
-    """
-
-    variant: str
-    modalities: ModalitySet
-    inputs: Mapping[str, bytes]
-    deadline: Deadline
-    request_id: str
-    placement: Placement | None
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """What came back: the outputs by name, and who made them."""
-
-    outputs: Mapping[str, Row]
-    variant: Variant
-    placement: Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +179,7 @@ class Dispatcher:
     def _is_suspect(self, route: _Route, attempt: Attempt) -> bool:
         """Whether a server has been silent for too long; it is blamed for it, once."""
         now_s = self._clock()
-        if not route.endpoint.is_silent(now_s - route.pool.patience_s()):
+        if not route.endpoint.is_silent(now_s - route.pool.patience_s(attempt)):
             return False
         if not attempt.is_counted:
             route.endpoint.blame(attempt, now_s)
@@ -236,9 +204,7 @@ class Dispatcher:
 
     def _degraded(self, call: Call, pool: Pool, tried: Sequence[Endpoint]) -> Degraded | None:
         placement = call.placement
-        if placement is not None and (
-            pool.name is placement.pool or placement.degraded is Degraded.BROWN_OUT
-        ):
+        if placement is not None and pool.name is placement.pool:
             return placement.degraded
         first = self._fleet.pools[0]
         if pool is not first and any(each.pool is first.name for each in tried):
@@ -268,7 +234,7 @@ class Dispatcher:
         """Returns when to doubt a server; None when that was done, or would come too late."""
         if attempt.is_counted:
             return None
-        patience_s = route.pool.patience_s()
+        patience_s = route.pool.patience_s(attempt)
         reserve_s = route.pool.latency.cautious_s
         left_s = call.deadline.left_s(self._clock())
         return patience_s if patience_s + reserve_s < left_s else None

@@ -30,7 +30,7 @@ _OPEN_FAILURES: Final = 6
 _SLOW_FACTOR: Final = 3.0
 _SLOW_MARGIN_S: Final = 0.05
 _MIN_SAMPLES: Final = 10
-_UNKNOWN_PATIENCE_S: Final = 0.25
+_UNKNOWN_FAIR_S: Final = 0.25
 
 
 class Pool:
@@ -52,16 +52,8 @@ class Pool:
         self._chance = chance
 
     def is_healthy(self, now_s: float) -> bool:
-        """Whether a request could be sent to any of its servers now.
-
-        A server that is on trial and has its one request is healthy enough: it is about to be back.
-        """
-        return any(
-            each.is_ready
-            and not each.is_draining
-            and each.breaker.state(now_s) is not BreakerState.OPEN
-            for each in self.endpoints
-        )
+        """Whether a request could be sent to any of its servers now."""
+        return any(each.is_routable(now_s) for each in self.endpoints)
 
     def serves(self, variant: str) -> bool:
         """Whether any of its servers had a variant at the last look."""
@@ -86,9 +78,12 @@ class Pool:
             candidates = candidates[::-1]  # so that of two equals neither is always first
         return min(candidates, key=lambda each: each.in_flight, default=None)
 
-    def patience_s(self) -> float:
-        """Returns the time after which the silence of a server is strange, in seconds."""
-        return self.latency.patience_s or _UNKNOWN_PATIENCE_S
+    def patience_s(self, attempt: Attempt) -> float:
+        """Returns the time after which the silence of a server is strange, in seconds.
+
+        While nothing is known of the pool, it is half of what the attempt was given.
+        """
+        return self.latency.patience_s or attempt.timeout_s / 2
 
     def note_success(self, endpoint: Endpoint, latency_s: float, now_s: float) -> str | None:
         """Hears of an answer. Returns "latency" when its server was ejected for being slow."""
@@ -111,7 +106,7 @@ class Pool:
 
     def is_fair(self, attempt: Attempt) -> bool:
         """Whether an attempt had as long as answers take: a caller in a hurry proves nothing."""
-        return attempt.timeout_s >= self.patience_s()
+        return attempt.timeout_s >= (self.latency.patience_s or _UNKNOWN_FAIR_S)
 
     def _may_eject(self, endpoint: Endpoint, now_s: float) -> bool:
         out = sum(

@@ -13,7 +13,8 @@ import grpc
 import pytest
 from tritonclient.grpc import model_config_pb2
 
-from tests.gateway.conftest import RunningGateway, run_gateway, run_triton
+from gateway.api.proto.diptych.v1 import classify_pb2
+from tests.gateway.conftest import RunningGateway, eventually, run_gateway, run_triton
 from tests.gateway.manifests import make_repository
 
 if TYPE_CHECKING:
@@ -214,3 +215,48 @@ async def test_model_for_the_gpu_that_fell_back_to_the_cpu_is_refused() -> None:
         assert (await ask(gateway))[0] == 200
         gpus[0].native_kind = kinds.KIND_CPU
         await ask_until(gateway, lambda status, _: status == 503)
+
+
+async def test_gpu_pool_that_is_full_spills_into_the_cpu_pool() -> None:
+    async with serving(gpu=1, cpu=1, max_concurrency=2, has_coalescing=False) as (gateway, gpus, _):
+        gpus[0].delay_s = 0.5
+        held = [asyncio.create_task(ask(gateway)) for _ in range(2)]
+        await eventually(lambda: gpus[0].running == 2)
+        status, body = await ask(gateway)
+        assert (status, body["pool"], body["degraded"]) == (200, "cpu", "spill")
+        assert [(await task)[1]["pool"] for task in held] == ["gpu", "gpu"]
+
+
+@pytest.mark.parametrize("transport", ["rest", "grpc"])
+async def test_full_pools_answer_from_one_input_whoever_allows_it(transport: str) -> None:
+    async with serving(
+        cpu=1, max_concurrency=4, has_coalescing=False, brown_out_max_calibration_error=0.05
+    ) as (gateway, _, cpus):
+        cpus[0].delay_s = 0.5
+        held = [asyncio.create_task(ask(gateway)) for _ in range(4)]
+        await eventually(lambda: cpus[0].running == 4)
+        assert (await ask(gateway, headers={"diptych-allow-degraded": "false"}))[0] == 429
+        # It has one input alone: nothing can be left out.
+        assert (await ask(gateway, headers={"diptych-allow-degraded": "true"}))[0] == 429
+        if transport == "rest":
+            response = await gateway.http.post(
+                "/v1/classify",
+                files={"image": b"an image"},
+                data={"text": "a"},
+                headers={"diptych-allow-degraded": "true"},
+            )
+            body = response.json()
+            assert (body["modalities"], body["degraded"]) == (["text"], "brown_out")
+        else:
+            answer = await gateway.grpc.Classify(
+                classify_pb2.ClassifyRequest(image=b"an image", text="a", allow_degraded=True)
+            )
+            assert list(answer.modalities) == [classify_pb2.MODALITY_TEXT]
+            assert (answer.pool, answer.degraded) == ("cpu", "brown_out")
+        assert {(await task)[0] for task in held} == {200}
+
+
+async def test_allow_degraded_that_is_neither_true_nor_false_is_refused() -> None:
+    async with serving(cpu=1) as (gateway, _, _cpus):
+        status, body = await ask(gateway, headers={"diptych-allow-degraded": "maybe"})
+        assert (status, body["field"]) == (400, "Diptych-Allow-Degraded")

@@ -28,7 +28,7 @@ SOURCE_COALESCED: Source
 SOURCE_CACHED: Source
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("image", "text", "top_k", "variant", "unit", "metadata", "image_url")
+    __slots__ = ("image", "text", "top_k", "variant", "unit", "metadata", "image_url", "allow_degraded")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -43,6 +43,7 @@ class ClassifyRequest(_message.Message):
     UNIT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     IMAGE_URL_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DEGRADED_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     text: str
     top_k: int
@@ -50,7 +51,8 @@ class ClassifyRequest(_message.Message):
     unit: str
     metadata: _containers.ScalarMap[str, str]
     image_url: str
-    def __init__(self, image: _Optional[bytes] = ..., text: _Optional[str] = ..., top_k: _Optional[int] = ..., variant: _Optional[str] = ..., unit: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., image_url: _Optional[str] = ...) -> None: ...
+    allow_degraded: bool
+    def __init__(self, image: _Optional[bytes] = ..., text: _Optional[str] = ..., top_k: _Optional[int] = ..., variant: _Optional[str] = ..., unit: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., image_url: _Optional[str] = ..., allow_degraded: bool = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("label", "score")

@@ -1,0 +1,45 @@
+"""What goes into the pools and what comes out: an item on its way to a server, and its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.admission.deadline import Deadline
+    from gateway.catalog import Variant
+    from gateway.contract.manifest import ModalitySet
+    from gateway.placement import Placement
+    from gateway.triton.backend import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One item on its way to a server.
+
+    Attributes:
+        variant: name of the variant.
+        modalities: its modality set.
+        inputs: content of the BYTES tensors by name.
+        deadline: when it must be answered.
+        request_id: for Triton's log.
+        placement: the pool that admission found room in; None: the first that is well.
+    """
+
+    variant: str
+    modalities: ModalitySet
+    inputs: Mapping[str, bytes]
+    deadline: Deadline
+    request_id: str
+    placement: Placement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What came back: the outputs by name, and who made them."""
+
+    outputs: Mapping[str, Row]
+    variant: Variant
+    placement: Placement
