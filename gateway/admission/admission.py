@@ -114,18 +114,18 @@ class Admission:
 
     def _reason_against(self, arrival: Arrival, finish_s: float, now_s: float) -> Reason | None:
         limit = self._limit.limit
-        # A margin that only modest clients may use, as others would leave them nothing at its edge;
-        # and requests that are answered from one input, as they take a part of the work.
-        is_modest = self._shares.is_modest(arrival.client)
-        has_margin = is_modest or arrival.is_reduced
-        if self._count >= (_MARGIN * limit if has_margin else limit):
+        # What others hold above their equal parts is not held against one who is below its own;
+        # and what is answered from one input, a part of the work, may use a margin above the limit.
+        is_entitled = self._shares.is_entitled(arrival.client)
+        held = self._count - (self._shares.overdraft if is_entitled else 0.0)
+        if held >= (_MARGIN * limit if arrival.is_reduced else limit):
             return Reason.CONCURRENCY
         if arrival.priority is Priority.BATCH and self._count >= max(1, int(_BATCH_RATIO * limit)):
             return Reason.PRIORITY
         if not self._shares.has_room(arrival.client, _MARGIN if arrival.is_reduced else 1.0):
             return Reason.SHARE
         # Alone, a request has no queue before it whose time could be misjudged.
-        margin = 1.0 if is_modest or self._count == 0 else _MARGIN
+        margin = 1.0 if is_entitled or self._count == 0 else _MARGIN
         if margin * finish_s > arrival.deadline.left_s(now_s):
             return Reason.DEADLINE
         return None

@@ -9,11 +9,14 @@ while nothing comes out.
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 _SMOOTHING: Final = 0.1  # of service times; ten answers make a new one
 _FORGET_S: Final = 10.0
+_MARKS: Final = 32  # of which the window consists
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,21 @@ class ServiceTimes:
 
 
 class Throughput:
-    """Work done per second of being busy, with exponential forgetting.
+    """Work done per second of being busy, over a sliding window.
+
+    A backend that computes in batches gives nothing for a while and then much at once. So the
+    window ends with the last work that was done: what has passed since is no sign of slowness until
+    it is longer than the longest pause in the window.
 
     Args:
-        memory_s: time constant, in seconds.
+        window_s: length of the window, in seconds of being busy.
     """
 
-    def __init__(self, memory_s: float) -> None:
-        self._memory_s = memory_s
+    def __init__(self, window_s: float) -> None:
+        self._window_s = window_s
+        # Time of being busy and work done so far, at moments when work was done.
+        self._marks: deque[tuple[float, float]] = deque([(0.0, 0.0)])
+        self._pause_s = 0.0
         self._work_s = 0.0
         self._busy_s = 0.0
         self._at_s = 0.0
@@ -62,31 +72,41 @@ class Throughput:
     def advance(self, now_s: float, *, is_busy: bool) -> None:
         """Lets time pass up to `now_s`, in which there was work or none."""
         if is_busy:
-            decay = math.exp(-max(0.0, now_s - self._at_s) / self._memory_s)
-            self._work_s *= decay
-            self._busy_s = self._busy_s * decay + self._memory_s * (1.0 - decay)
+            self._busy_s += max(0.0, now_s - self._at_s)
         self._at_s = now_s
 
     def add(self, work_s: float) -> None:
         """Counts work that is done."""
         self._work_s += work_s
+        marks = self._marks
+        if len(marks) > 1 and self._busy_s - marks[-2][0] < self._window_s / _MARKS:
+            marks.pop()
+        marks.append((self._busy_s, self._work_s))
+        while len(marks) > 2 and marks[1][0] < self._busy_s - self._window_s:
+            marks.popleft()
+        self._pause_s = max(later - earlier for (earlier, _), (later, _) in pairwise(marks))
 
     @property
     def ratio(self) -> float | None:
-        """Seconds of work done in a second; None until a quarter of the memory is filled."""
-        return self._work_s / self._busy_s if self._busy_s > self._memory_s / 4 else None
+        """Seconds of work done in a second; None until a quarter of the window is filled."""
+        begun_s, before_s = self._marks[0]
+        last_s, _ = self._marks[-1]
+        spent_s = max(last_s, self._busy_s - self._pause_s) - begun_s
+        if spent_s < self._window_s / 4:
+            return None
+        return (self._work_s - before_s) / spent_s
 
 
 class Forecast:
     """What is in flight, what it costs, and how fast it goes. Pure: time is handed in.
 
     Args:
-        budget_s: the service's own deadline, in seconds; half of it is the memory of the rate.
+        budget_s: the service's own deadline, in seconds; so long is the window of the rate.
     """
 
     def __init__(self, budget_s: float) -> None:
         self._times = ServiceTimes()
-        self._throughput = Throughput(budget_s / 2)
+        self._throughput = Throughput(budget_s)
         self._ahead_s = 0.0  # work of all that were let in and have not ended
         self._entered = 0
         self._started = 0

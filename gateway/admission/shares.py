@@ -26,7 +26,13 @@ class _Client:
     rate_rps: float = 0.0  # arrivals, with exponential forgetting
     seen_s: float = -math.inf
     weight: float = 1.0
+    part: float = 1.0
     share: float = 1.0
+
+    @property
+    def overdraft(self) -> float:
+        """What it holds above its equal part, in places."""
+        return max(0.0, self.in_flight - max(1.0, self.part))
 
 
 class ClientShares:
@@ -35,6 +41,12 @@ class ClientShares:
     def __init__(self) -> None:
         self._clients: OrderedDict[str, _Client] = OrderedDict()  # least recently seen first
         self._shared_s = -math.inf
+        self._overdraft = 0.0
+
+    @property
+    def overdraft(self) -> float:
+        """Places that clients hold above their equal parts: lent, or from before the limit fell."""
+        return self._overdraft
 
     def note_arrival(
         self, name: str, limit: int, latency_s: float, now_s: float, *, weight: float = 1.0
@@ -51,7 +63,8 @@ class ClientShares:
         client = self._clients.get(name)
         if client is None:
             others = sum(each.weight for each in self._clients.values())
-            client = _Client(share=limit * weight / (others + weight))
+            part = limit * weight / (others + weight)
+            client = _Client(part=part, share=part)
             self._clients[name] = client
         client.weight = weight
         self._clients.move_to_end(name)
@@ -67,15 +80,17 @@ class ClientShares:
         client = self._clients[name]
         return client.in_flight < margin * max(1.0, client.share)
 
-    def is_modest(self, name: str) -> bool:
-        """Whether a client, one of several, would still hold at most half of its share."""
+    def is_entitled(self, name: str) -> bool:
+        """Whether a client, one of several, holds less than its equal part."""
         client = self._clients[name]
-        return len(self._clients) > 1 and client.in_flight < max(1.0, client.share / 2)
+        return len(self._clients) > 1 and client.in_flight < max(1.0, client.part)
 
     def move(self, name: str, change: int) -> None:
         """Counts places that a client takes or gives back."""
         if (client := self._clients.get(name)) is not None:
+            self._overdraft -= client.overdraft
             client.in_flight += change
+            self._overdraft += client.overdraft
 
     def _forget(self, now_s: float) -> None:
         for name, client in list(self._clients.items()):
@@ -95,12 +110,15 @@ class ClientShares:
             )
             for index, each in enumerate(self._clients.values())
         )
-        left, left_weight = float(limit), sum(each.weight for _, _, each in wishes)
+        left = float(limit)
+        left_weight = weights = sum(each.weight for _, _, each in wishes)
         for wish, _, client in wishes:
             unit = left / left_weight
             client.share = unit * client.weight  # of the one who wants most: all that is left
             left -= min(wish, unit) * client.weight
             left_weight -= client.weight
+            client.part = limit * client.weight / weights
+        self._overdraft = sum(each.overdraft for each in self._clients.values())
 
 
 def _decay(elapsed_s: float) -> float:

@@ -39,12 +39,20 @@ class Answer:
     @property
     def label(self) -> str | None:
         """The label of a classification; None when the body is something else."""
+        return self._member("label")
+
+    @property
+    def code(self) -> str | None:
+        """The code of a problem; None when the body is something else."""
+        return self._member("code")
+
+    def _member(self, name: str) -> str | None:
         try:
             fields = json.loads(self.body)
         except ValueError:
             return None
-        label = fields.get("label") if isinstance(fields, dict) else None
-        return label if isinstance(label, str) else None
+        value = fields.get(name) if isinstance(fields, dict) else None
+        return value if isinstance(value, str) else None
 
 
 def multipart_request(example: Example, host: str) -> bytes:

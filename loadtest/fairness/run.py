@@ -6,6 +6,7 @@ times that, the modest one half of it, both open loop.
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
@@ -42,12 +43,14 @@ class ClientFigures:
         in_time_rps: those that were answered within 500 ms, per second.
         kept_ratio: the second over the first.
         latency: of all its requests that were not refused.
+        problems: its requests that ended in one, by code.
     """
 
     offered_rps: float
     in_time_rps: float
     kept_ratio: float
     latency: Percentiles
+    problems: Mapping[str, int]
 
     @classmethod
     def of(cls, replies: Sequence[Reply], duration_s: float) -> Self:
@@ -59,12 +62,13 @@ class ClientFigures:
             in_time_rps=kept / duration_s,
             kept_ratio=kept / max(1, len(counted)),
             latency=Percentiles.of(r.latency_s * 1000 for r in counted if r.status != 429),
+            problems=dict(Counter(r.code or str(r.status) for r in counted if r.status != 200)),
         )
 
     def __str__(self) -> str:
         return (
             f"{self.offered_rps:.1f}/s sent, {self.kept_ratio:.1%} within 500 ms, P99 "
-            f"{self.latency.p99_ms:.0f} ms"
+            f"{self.latency.p99_ms:.0f} ms, {dict(self.problems)}"
         )
 
 

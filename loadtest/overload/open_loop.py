@@ -51,11 +51,13 @@ class Reply:
         due_s: when it was due, from the begin of the run, in seconds.
         latency_s: from then to its answer.
         status: HTTP status; a 200 without a label of the variant is `NO_ANSWER`.
+        code: of a problem, which says why; else empty.
     """
 
     due_s: float
     latency_s: float
     status: int
+    code: str = ""
 
 
 @dataclass(slots=True)
@@ -167,10 +169,12 @@ class OpenLoop:
             self._lose(connection, now_s)
         if answer is None:
             return
-        status = answer.status
-        if status == 200 and answer.label not in self._server.labels:
+        status, code = answer.status, ""
+        if status != 200:
+            code = answer.code or ""
+        elif answer.label not in self._server.labels:
             status = NO_ANSWER
-        self._replies.append(Reply(connection.due_s, now_s - connection.due_s, status))
+        self._replies.append(Reply(connection.due_s, now_s - connection.due_s, status, code))
         connection.received.clear()
         self._idle.append(self._busy.pop(connection.socket.fileno()))
 

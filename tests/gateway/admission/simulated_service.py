@@ -17,7 +17,7 @@ from gateway.admission.forecast import WorkKind
 from gateway.errors import AdmissionRefusedError, DeadlineExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 KIND = WorkKind("demo", "both")
 BUDGET_S = 0.5
@@ -42,6 +42,16 @@ class Outcome:
     missed: list[tuple[float, float]] = field(default_factory=list)
     refused: list[tuple[float, int]] = field(default_factory=list)
     limits: list[tuple[float, int]] = field(default_factory=list)
+    kept_by_client: dict[str, list[bool]] = field(default_factory=dict)
+    """Whether each request was answered in time, of those that came after two seconds."""
+
+    def note_client(self, client: str, at_s: float, *, is_kept: bool) -> None:
+        if at_s > 2:
+            self.kept_by_client.setdefault(client, []).append(is_kept)
+
+    def kept_ratio(self, client: str) -> float:
+        kept = self.kept_by_client[client]
+        return sum(kept) / len(kept)
 
     def goodput_rps(self, begin_s: float, end_s: float) -> float:
         return sum(begin_s <= at_s < end_s for at_s, _ in self.in_time) / (end_s - begin_s)
@@ -53,34 +63,48 @@ class Outcome:
 
 @dataclass
 class SimulatedService:
-    """Servers behind one queue, each busy `service_s` with a request, give or take a fifth.
+    """Servers behind one queue, each busy `service_s` with a batch, give or take a fifth.
 
     Attributes:
         servers: how many work side by side.
-        service_s: mean time of one request, in seconds.
+        service_s: mean time of one batch, in seconds.
         slowness: multiplies it, as a function of time.
         seed: of arrivals and service times.
+        max_batch: requests that a server takes at once.
     """
 
     servers: int
     service_s: float
     slowness: Callable[[float], float] = lambda _: 1.0
     seed: int = 0
+    max_batch: int = 1
 
     @property
     def capacity_rps(self) -> float:
-        return self.servers / self.service_s
+        return self.servers * self.max_batch / self.service_s
 
     def run(
         self, rate_rps: Callable[[float], float], duration_s: float, budget_s: float = BUDGET_S
     ) -> Outcome:
         """Sends Poisson arrivals from time 0 on; deadlines are enforced as the gateway does."""
-        return _Run(self, budget_s).run(rate_rps, duration_s)
+        return _Run(self, budget_s).run({"": rate_rps}, duration_s)
+
+    def run_clients(self, rates_rps: Mapping[str, float], duration_s: float) -> Outcome:
+        """The same with several clients, each at its steady rate."""
+        return _Run(self, BUDGET_S).run(
+            {client: partial(_steady, rate_rps) for client, rate_rps in rates_rps.items()},
+            duration_s,
+        )
+
+
+def _steady(rate_rps: float, _: float) -> float:
+    return rate_rps
 
 
 @dataclass(eq=False)
 class _Job:
     at_s: float
+    client: str
     ticket: Ticket
     is_over: bool = False
 
@@ -105,13 +129,15 @@ class _Run:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._pushed = 0
 
-    def run(self, rate_rps: Callable[[float], float], duration_s: float) -> Outcome:
-        def arrive() -> None:
+    def run(self, rates_rps: Mapping[str, Callable[[float], float]], duration_s: float) -> Outcome:
+        def arrive(client: str) -> None:
             if self._now_s < duration_s:
-                self._push(self._chance.expovariate(rate_rps(self._now_s)), arrive)
-                self._ask()
+                pause_s = self._chance.expovariate(rates_rps[client](self._now_s))
+                self._push(pause_s, partial(arrive, client))
+                self._ask(client)
 
-        self._push(0.0, arrive)
+        for client in rates_rps:
+            self._push(0.0, partial(arrive, client))
         while self._events:
             self._now_s, _, happen = heapq.heappop(self._events)
             happen()
@@ -122,14 +148,16 @@ class _Run:
         self._pushed += 1
         heapq.heappush(self._events, (self._now_s + after_s, self._pushed, happen))
 
-    def _ask(self) -> None:
+    def _ask(self, client: str) -> None:
+        deadline = Deadline(self._now_s, self._budget_s)
         try:
-            ticket = self._admission.admit(Arrival(Deadline(self._now_s, self._budget_s)))
+            ticket = self._admission.admit(Arrival(deadline, client=client))
         except AdmissionRefusedError as error:
             self._outcome.refused.append((self._now_s, error.retry_after_ms))
+            self._outcome.note_client(client, self._now_s, is_kept=False)
             return
         ticket.start([KIND])
-        job = _Job(self._now_s, ticket)
+        job = _Job(self._now_s, client, ticket)
         self._queue.append(job)
         self._push(self._budget_s, partial(self._end, job))
         self._outcome.limits.append((self._now_s, self._admission.limit))
@@ -137,15 +165,20 @@ class _Run:
 
     def _begin_next(self) -> None:
         while self._free and self._queue:
-            job = self._queue.popleft()
-            if not job.is_over:  # else it was cancelled while it waited
+            batch: list[_Job] = []
+            while self._queue and len(batch) < self._service.max_batch:
+                job = self._queue.popleft()
+                if not job.is_over:  # else it was cancelled while it waited
+                    batch.append(job)
+            if batch:
                 self._free -= 1
                 mean_s = self._service.service_s * self._service.slowness(self._now_s)
-                self._push(mean_s * self._chance.uniform(0.8, 1.2), partial(self._done, job))
+                self._push(mean_s * self._chance.uniform(0.8, 1.2), partial(self._done, batch))
 
-    def _done(self, job: _Job) -> None:
+    def _done(self, batch: list[_Job]) -> None:
         self._free += 1
-        self._end(job)
+        for job in batch:
+            self._end(job)
         self._begin_next()
 
     def _end(self, job: _Job) -> None:
@@ -153,7 +186,9 @@ class _Run:
             return
         job.is_over = True
         latency_s = self._now_s - job.at_s
-        if latency_s < self._budget_s:
+        is_kept = latency_s < self._budget_s
+        self._outcome.note_client(job.client, job.at_s, is_kept=is_kept)
+        if is_kept:
             with job.ticket:
                 job.ticket.learn(KIND, self._service.service_s, latency_s)
             self._outcome.in_time.append((job.at_s, latency_s))

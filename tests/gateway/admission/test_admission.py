@@ -85,6 +85,20 @@ def test_admission_short_deadline_behind_a_queue_is_refused_with_its_reason() ->
     assert outcome.goodput_rps(1, 4) >= 0.7 * service.capacity_rps
 
 
+@pytest.mark.parametrize(
+    ("servers", "service_s", "max_batch"), [(2, 0.028, 1), (1, 0.1, 8), (2, 0.1, 4), (1, 0.12, 16)]
+)
+def test_admission_client_within_its_part_is_served_beside_a_greedy_one(
+    servers: int, service_s: float, max_batch: int
+) -> None:
+    service = SimulatedService(servers, service_s, max_batch=max_batch)
+    rate_rps = service.capacity_rps
+    outcome = service.run_clients({"modest": 0.25 * rate_rps, "greedy": 5 * rate_rps}, 20)
+    # What make bench-fairness asks of the real service.
+    assert outcome.kept_ratio("modest") >= 0.95
+    assert outcome.goodput_rps(SETTLED_S, 20) >= 0.9 * rate_rps
+
+
 class Clock:
     now_s = 0.0
 
