@@ -10,7 +10,7 @@ import sys
 import uvloop
 
 from gateway.errors import SettingsError, StartError
-from gateway.server import serve
+from gateway.pod.parent import run_pod
 from gateway.settings import describe_settings, load_settings
 from gateway.telemetry.logs import configure_logs
 
@@ -22,6 +22,7 @@ examples:
   python -m gateway
   DIPTYCH_GATEWAY_TRITON_GRPC_URL=triton:8001 DIPTYCH_GATEWAY_HTTP_HOST=0.0.0.0 \\
     DIPTYCH_GATEWAY_API_KEYS_FILE=keys.toml python -m gateway     # see python -m gateway.keys
+  DIPTYCH_GATEWAY_WORKERS=4 python -m gateway
   DIPTYCH_GATEWAY_HTTP_PORT=9080 DIPTYCH_GATEWAY_LOG_LEVEL=DEBUG python -m gateway
 """
 
@@ -53,7 +54,13 @@ def main() -> int:
     configure_logs(settings.log_level)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings))
+            if settings.workers == 1:
+                # Loaded where it is used: the parent of workers serves nothing.
+                from gateway.server import serve
+
+                runner.run(serve(settings))
+            elif not runner.run(run_pod(settings)):
+                return _EXIT_INTERRUPTED
     except StartError as error:
         print(error, file=sys.stderr)
         return _EXIT_FAILURE

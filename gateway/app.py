@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -39,6 +41,7 @@ from gateway.reuse.answer_cache import AnswerCache
 from gateway.reuse.answers import ReusedAnswers, ReusePolicy
 from gateway.routing.plan import EMPTY_PLAN
 from gateway.routing.router import Router, Traffic
+from gateway.telemetry.exposition import expose
 from gateway.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from gateway.settings import Settings
     from gateway.storage.database import Database
     from gateway.triton.backend import InferenceBackend
+    from gateway.worker_place import WorkerPlace
 
 _DESCRIPTION: Final = "Classifies an image, a text, or both, with a model that Triton serves."
 
@@ -65,6 +69,7 @@ class Collaborators:
     """All that the two servers need, made once."""
 
     settings: Settings
+    place: WorkerPlace | None
     metrics: Metrics
     fleet: Fleet
     watch: Watch
@@ -78,7 +83,10 @@ class Collaborators:
 
 
 def make_collaborators(
-    settings: Settings, connect: Callable[[str], InferenceBackend], keys: KeySet
+    settings: Settings,
+    connect: Callable[[str], InferenceBackend],
+    keys: KeySet,
+    place: WorkerPlace | None,
 ) -> Collaborators:
     """Makes everything but the servers. To be called inside the event loop.
 
@@ -86,14 +94,18 @@ def make_collaborators(
         settings: of the process.
         connect: makes the connection to the Triton at an address.
         keys: the API keys.
+        place: of this process among the workers of a pod; None: it is alone.
     """
+    workers = 1 if place is None else place.workers
     metrics = Metrics(CollectorRegistry())
+    metrics.count_worker_start()
     metrics.set_api_keys(len(keys.records))
     pools = {Pool(name, SystemRandom()): targets for name, targets in settings.pools.items()}
     fleet = Fleet(list(pools), metrics, time.perf_counter)
     router = Router(lambda: fleet.catalog, lambda: _NO_TRAFFIC, settings.default_variant, time.time)
     return Collaborators(
         settings=settings,
+        place=place,
         metrics=metrics,
         fleet=fleet,
         watch=Watch(
@@ -117,8 +129,8 @@ def make_collaborators(
         ),
         entrance=Entrance(
             KeyRing(keys),
-            RateLimits(time.perf_counter, metrics),
-            _admission(settings, fleet, metrics),
+            RateLimits(time.perf_counter, metrics, workers),
+            _admission(settings, fleet, metrics, workers),
         ),
         limits=EnvelopeLimits(
             max_image_bytes=settings.max_image_bytes,
@@ -220,7 +232,10 @@ def create_app(parts: Collaborators) -> FastAPI:
     )
     app.include_router(
         OperationsApi(
-            lambda: parts.fleet.catalog, parts.router, parts.readiness, parts.metrics.registry
+            lambda: parts.fleet.catalog,
+            parts.router,
+            parts.readiness,
+            partial(expose, parts.metrics.registry, parts.place),
         ).routes()
     )
     return app
@@ -236,7 +251,7 @@ def create_grpc_server(parts: Collaborators) -> GrpcServer:
         parts.readiness,
         parts.metrics,
     )
-    return GrpcServer(service, parts.readiness, parts.limits)
+    return GrpcServer(service, parts.readiness, parts.limits, has_siblings=parts.place is not None)
 
 
 async def _pass_to_edge(request: Request, error: Exception) -> NoReturn:

@@ -30,7 +30,8 @@ StartError                           the process cannot start; for the operator
 ├── KeysFileError                    the file of API keys cannot be used
 ├── ExposedWithoutKeysError          other machines could reach it, and nothing asks for keys
 ├── BindError                        an address to listen on is taken or not ours
-└── EndpointAddressError             the address of a Triton cannot be read
+├── EndpointAddressError             the address of a Triton cannot be read
+└── WorkerStartError                 a worker ended before it had served
 """
 
 from __future__ import annotations
@@ -351,4 +352,21 @@ class EndpointAddressError(StartError, ValueError):
         super().__init__(
             f"{address!r} is not the address of a Triton. Write host:port, or dns:///name:port for "
             "all addresses behind a name; an IPv6 address stands in brackets."
+        )
+
+
+class WorkerStartError(StartError):
+    """A worker ended before it had ever served: another try would end alike.
+
+    Attributes:
+        index: the worker's number.
+        status: its exit status, negative for the signal that ended it.
+    """
+
+    def __init__(self, index: int, status: int) -> None:
+        self.index = index
+        self.status = status
+        super().__init__(
+            f"Worker {index} ended with status {status} before it served; what it wrote above says "
+            "why. With DIPTYCH_GATEWAY_WORKERS=1 the same happens in one process."
         )

@@ -14,7 +14,6 @@ import gc
 import logging
 import math
 import signal
-import socket
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -23,19 +22,21 @@ import uvicorn
 
 from gateway.api.http_protocol import TimedHttpProtocol
 from gateway.app import Collaborators, create_app, create_grpc_server, make_collaborators
-from gateway.errors import BindError
 from gateway.identity.exposure import first_keys, is_loopback
 from gateway.identity.keys_watch import KeysWatch
+from gateway.listening import bind, bind_beside
 from gateway.telemetry.logs import log_event
 from gateway.triton.grpc_backend import TritonBackend
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
     from fastapi import FastAPI
 
     from gateway.api.grpc_server import GrpcServer
     from gateway.settings import Settings
+    from gateway.worker_place import WorkerPlace
 
 _LOG: Final = logging.getLogger(__name__)
 _LAST_READ_S: Final = 0.1
@@ -75,11 +76,14 @@ async def serve(settings: Settings) -> None:
     Raises:
         BindError: an address is taken or not ours.
     """
-    await serve_until(_stop_on_signals(), settings, _log_started)
+    await serve_until(stop_on_signals(), settings, _log_started)
 
 
 async def serve_until(
-    stop: asyncio.Event, settings: Settings, on_started: Callable[[Ports], None]
+    stop: asyncio.Event,
+    settings: Settings,
+    on_started: Callable[[Ports], None],
+    place: WorkerPlace | None = None,
 ) -> None:
     """Serves until `stop` is set, then drains and returns.
 
@@ -87,6 +91,7 @@ async def serve_until(
         stop: ends it.
         settings: of the process.
         on_started: called once, when both servers accept.
+        place: of this process among the workers of a pod; None: it is alone.
 
     Raises:
         StartError: the keys cannot be used, or an address is taken or not ours.
@@ -99,9 +104,10 @@ async def serve_until(
             max_request_bytes=settings.max_image_bytes + 4 * settings.max_text_chars,
         ),
         keys,
+        place,
     )
     try:
-        with _bind_http(settings.http_host, settings.http_port) as http_socket:
+        with _http_socket(settings, place) as http_socket:
             await _run_servers(stop, parts, http_socket, on_started)
     finally:
         await parts.watch.close()
@@ -109,6 +115,12 @@ async def serve_until(
             await parts.image_fetcher.close()
         if parts.database is not None:
             await parts.database.close()
+
+
+def _http_socket(settings: Settings, place: WorkerPlace | None) -> socket.socket:
+    if place is None:
+        return bind(settings.http_host, settings.http_port)
+    return bind_beside(settings.http_host, place.http_port)
 
 
 async def _run_servers(
@@ -122,7 +134,9 @@ async def _run_servers(
     grpc_server = create_grpc_server(parts)
     ports = Ports(
         http=http_socket.getsockname()[1],
-        grpc=grpc_server.bind(settings.grpc_host, settings.grpc_port),
+        grpc=grpc_server.bind(
+            settings.grpc_host, parts.place.grpc_port if parts.place else settings.grpc_port
+        ),
     )
     await parts.watch.start()
     # What was made so far lives as long as the process; the collector need not look at it again.
@@ -188,15 +202,8 @@ def _http_server(app: FastAPI, settings: Settings) -> _HttpServer:
     )
 
 
-def _bind_http(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise BindError("HTTP", f"{host}:{port}") from error
-
-
-def _stop_on_signals() -> asyncio.Event:
+def stop_on_signals() -> asyncio.Event:
+    """Returns an event that SIGTERM and SIGINT set; a second one cancels the calling task."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     main = asyncio.current_task()

@@ -43,6 +43,13 @@ class Settings(BaseSettings):
         description="File of API keys, read again when it changes; unset: no keys, and only "
         "loopback may be bound.",
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes that serve side by side on the same ports; limits and metrics are "
+        "those of all together.",
+    )
     triton_grpc_url: str = Field(
         "127.0.0.1:8001",
         min_length=1,

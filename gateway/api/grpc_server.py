@@ -29,10 +29,16 @@ class GrpcServer:
         service: the classifier.
         readiness: what the health service tells, under the service's name and under "".
         limits: give the largest message.
+        has_siblings: whether other workers of this gateway listen on the same port.
     """
 
     def __init__(
-        self, service: ClassifierService, readiness: Readiness, limits: EnvelopeLimits
+        self,
+        service: ClassifierService,
+        readiness: Readiness,
+        limits: EnvelopeLimits,
+        *,
+        has_siblings: bool,
     ) -> None:
         self._readiness = readiness
         self._health = health.aio.HealthServicer()
@@ -40,8 +46,9 @@ class GrpcServer:
         self._server: Any = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", max_message_bytes),
-                # Two processes on one port would share its calls; a taken port is to be an error.
-                ("grpc.so_reuseport", 0),
+                # Strangers on one port would share its calls: a taken port is to be an error. Of
+                # workers their parent keeps it; see `listening`.
+                ("grpc.so_reuseport", int(has_siblings)),
             ]
         )
         classify_pb2_grpc.add_ClassifierServicer_to_server(service, self._server)

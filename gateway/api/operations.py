@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import HTMLResponse, Response
 
@@ -18,8 +19,6 @@ from gateway.errors import VariantUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from prometheus_client import CollectorRegistry
 
     from gateway.catalog import Catalog, Variant
     from gateway.readiness import Readiness
@@ -33,7 +32,7 @@ class OperationsApi:
         catalog: returns what is served now.
         router: knows the default variant.
         readiness: whether this process should get traffic.
-        registry: all metrics.
+        expose: returns all metrics in the Prometheus text format.
     """
 
     def __init__(
@@ -41,12 +40,12 @@ class OperationsApi:
         catalog: Callable[[], Catalog],
         router: Router,
         readiness: Readiness,
-        registry: CollectorRegistry,
+        expose: Callable[[], bytes],
     ) -> None:
         self._catalog = catalog
         self._router = router
         self._readiness = readiness
-        self._registry = registry
+        self._expose = expose
 
     def routes(self) -> APIRouter:
         """Returns the routes."""
@@ -103,7 +102,8 @@ class OperationsApi:
 
     async def metrics(self) -> Response:
         """All metrics of the gateway."""
-        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+        # In a pod it reads files of every worker.
+        return Response(await asyncio.to_thread(self._expose), media_type=CONTENT_TYPE_LATEST)
 
     async def docs(self, request: Request) -> HTMLResponse:
         """The OpenAPI page for people."""

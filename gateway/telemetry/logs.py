@@ -11,7 +11,10 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FIELDS: Final = "event_fields"
 
@@ -38,7 +41,15 @@ def log_event(
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object: time, level, logger, event, and the event's fields."""
+    """Formats a record as one JSON object: time, level, logger, event, and the event's fields.
+
+    Args:
+        fields: stand in every line, as a worker's number does.
+    """
+
+    def __init__(self, fields: Mapping[str, object] | None = None) -> None:
+        super().__init__()
+        self._fields = dict(fields or {})
 
     def format(self, record: logging.LogRecord) -> str:
         """Returns the line of one record, without a line break."""
@@ -47,6 +58,7 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
+            **self._fields,
         }
         if fields is None:  # a library's line: its text is a field, not an event
             line |= {"event": "library_message", "message": record.getMessage()}
@@ -72,15 +84,18 @@ def _describe(error: BaseException) -> dict[str, object]:
     }
 
 
-def configure_logs(level: str, stream: IO[str] | None = None) -> None:
+def configure_logs(
+    level: str, stream: IO[str] | None = None, fields: Mapping[str, object] | None = None
+) -> None:
     """Sends every logger of the process to one stream of JSON lines.
 
     Args:
         level: least severe level that is written, for example "INFO".
         stream: where to; standard output when None.
+        fields: stand in every line.
     """
     handler = logging.StreamHandler(stream or sys.stdout)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(fields))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # It warns for each malformed upload, with an excerpt; the answer and the metric say it better.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)

@@ -3,10 +3,15 @@
 Labels are bounded: routes, variants, modality sets, stages and codes come from fixed sets, from the
 catalog, or pass `_Bounded`. Label children are looked up once and kept, as a look-up in the client
 library costs more than the update itself.
+
+A gauge says in `multiprocess_mode` how the values of several workers make that of the pod, and only
+of those that live: `livesum` for what each has a part of, `livemin` for the state that the worst of
+them is in, `livemax` for what all know alike. The default would show each worker apart.
 """
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -45,6 +50,25 @@ class _Bounded:
                 return "other"
             self._values.add(value)
         return value
+
+
+class _Shown:
+    """A gauge of what is there now; what was there and is not any more goes to 0.
+
+    It is not removed, as a series of several processes cannot be.
+    """
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self._labels: set[tuple[str, ...]] = set()
+
+    def show(self, values: Mapping[tuple[str, ...], int]) -> None:
+        """Sets all that is there, by label values."""
+        for gone in self._labels.difference(values):
+            self._gauge.labels(*gone).set(0)
+        for labels, value in values.items():
+            self._gauge.labels(*labels).set(value)
+        self._labels.update(values)
 
 
 class Metrics:
@@ -113,11 +137,13 @@ class Metrics:
             "diptych_gateway_in_flight_requests",
             "Classifications let in and not yet answered; each item of a batch is one.",
             registry=registry,
+            multiprocess_mode="livesum",
         )
         self._concurrency_limit = Gauge(
             "diptych_gateway_concurrency_limit",
             "Most classifications in flight that admission lets in at the moment.",
             registry=registry,
+            multiprocess_mode="livesum",
         )
         self._refusals = Counter(
             "diptych_gateway_refusals_total",
@@ -136,9 +162,13 @@ class Metrics:
             "diptych_gateway_answer_cache_bytes",
             "Memory that cached answers take.",
             registry=registry,
+            multiprocess_mode="livesum",
         )
         self._api_keys = Gauge(
-            "diptych_gateway_api_keys", "API keys that are loaded.", registry=registry
+            "diptych_gateway_api_keys",
+            "API keys that are loaded.",
+            registry=registry,
+            multiprocess_mode="livemax",
         )
         self._keys_reloads = Counter(
             "diptych_gateway_api_keys_reloads_total",
@@ -157,24 +187,41 @@ class Metrics:
             "diptych_gateway_triton_up",
             "1 when any Triton was found ready at the last look, else 0.",
             registry=registry,
+            multiprocess_mode="livemin",
         )
         self._refreshed = Gauge(
             "diptych_gateway_catalog_refreshed_timestamp_seconds",
             "When the catalog was last read, in seconds since the epoch.",
             registry=registry,
+            multiprocess_mode="livemin",
         )
-        self._variants = Gauge(
+        variants = Gauge(
             "diptych_gateway_variant_info",
-            "1 for each variant that is routed, with the digest that serves.",
+            "1 for each variant that is routed, with the digest that serves; 0 for one that was.",
             ("variant", "digest"),
             registry=registry,
+            multiprocess_mode="livemax",
         )
-        self._refused = Gauge(
+        refused = Gauge(
             "diptych_gateway_refused_ensembles",
             "Ensembles that Triton serves and the gateway does not route to, by reason.",
             ("reason",),
             registry=registry,
+            multiprocess_mode="livemax",
         )
+        self._workers = Gauge(
+            "diptych_gateway_workers",
+            "Processes that serve.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._worker_starts = Counter(
+            "diptych_gateway_worker_starts_total",
+            "Starts of processes that serve; more than there are workers: some were replaced.",
+            registry=registry,
+        )
+        self._variants = _Shown(variants)
+        self._refused = _Shown(refused)
         self._request_children: dict[tuple[str, str, str, str], Counter] = {}
         self._request_s_children: dict[str, Histogram] = {}
         self._classification_children: dict[tuple[str, str, str], Counter] = {}
@@ -259,6 +306,11 @@ class Metrics:
         """Counts one request that came without the key or the scope it needs."""
         self._access_refusals.labels(code).inc()
 
+    def count_worker_start(self) -> None:
+        """Counts this process among those that serve."""
+        self._workers.set(1)
+        self._worker_starts.inc()
+
     def set_triton_up(self, is_up: bool) -> None:
         """Says whether any Triton is ready."""
         self._triton_up.set(1 if is_up else 0)
@@ -273,10 +325,6 @@ class Metrics:
             refusals: the reason of each ensemble that is not.
             refreshed_s: now, in seconds since the epoch.
         """
-        self._variants.clear()
-        for variant, digest in variants.items():
-            self._variants.labels(variant, digest).set(1)
-        self._refused.clear()
-        for reason in refusals:
-            self._refused.labels(reason).inc()
+        self._variants.show(dict.fromkeys(variants.items(), 1))
+        self._refused.show(Counts((reason,) for reason in refusals))
         self._refreshed.set(refreshed_s)
