@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -145,13 +144,16 @@ def make_collaborators(
     )
 
 
-def _admission(settings: Settings, fleet: Fleet, metrics: Metrics) -> PooledAdmission:
+def _admission(
+    settings: Settings, fleet: Fleet, metrics: Metrics, workers: int
+) -> PooledAdmission:
     def make(observer: AdmissionObserver) -> Admission:
         return Admission(
             budget_s=settings.request_budget_ms / 1000,
             max_concurrency=settings.max_concurrency,
             clock=time.perf_counter,
             observer=observer,
+            processes=workers,
         )
 
     has_brown_out = _brown_out(settings) is not None

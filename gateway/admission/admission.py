@@ -48,9 +48,11 @@ class Admission:
 
     Args:
         budget_s: the service's own deadline, in seconds.
-        max_concurrency: bound of the adaptive limit.
+        max_concurrency: bound of the adaptive limit, of all processes together.
         clock: reads seconds, as `time.perf_counter` does.
         observer: is shown the counts.
+        processes: that serve side by side before one backend. Each has a limit of its own, which
+            begins at its part of the first guess, and then follows what it sees of the backend.
     """
 
     def __init__(
@@ -60,11 +62,12 @@ class Admission:
         max_concurrency: int,
         clock: Callable[[], float],
         observer: AdmissionObserver,
+        processes: int = 1,
     ) -> None:
         self._budget_s = budget_s
         self._clock = clock
         self._observer = observer
-        self._limit = GradientLimit(budget_s, max_concurrency)
+        self._limit = GradientLimit(budget_s, max_concurrency, processes)
         self._forecast = Forecast(budget_s)
         self._shares = ClientShares()
         self._count = 0

@@ -34,12 +34,13 @@ class GradientLimit:
     Args:
         budget_s: the service's own deadline, in seconds.
         max_limit: the limit never grows above it.
+        processes: that share both the bound and the first guess in equal parts.
     """
 
-    def __init__(self, budget_s: float, max_limit: int) -> None:
+    def __init__(self, budget_s: float, max_limit: int, processes: int = 1) -> None:
         self._target_s = TARGET_RATIO * budget_s
-        self._max_limit = float(max_limit)
-        self._limit = min(_INITIAL_LIMIT, self._max_limit)
+        self._max_limit = max_limit / processes
+        self._limit = min(_INITIAL_LIMIT / processes, self._max_limit)
         self._begun_s = 0.0
         self._samples: list[float] = []
         self._peak = 0

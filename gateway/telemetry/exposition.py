@@ -34,6 +34,11 @@ def join_pod(folder: Path, index: int) -> None:
     values.ValueClass = values.MultiProcessValue(process_identifier=lambda: index)
 
 
+def is_in_pod() -> bool:
+    """Whether this process is a worker of a pod."""
+    return _FOLDER_VARIABLE in os.environ
+
+
 def forget_worker(folder: Path, index: int) -> None:
     """Takes out the gauges of a worker that has ended; what it counted stays counted."""
     # The library's own name for it says process id, as that is what it names files by otherwise.

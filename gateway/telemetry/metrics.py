@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.telemetry.pool_metrics import PoolMetrics
 from gateway.telemetry.traffic_metrics import TrafficMetrics
+from gateway.telemetry.shown_gauge import ShownGauge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -50,25 +51,6 @@ class _Bounded:
                 return "other"
             self._values.add(value)
         return value
-
-
-class _Shown:
-    """A gauge of what is there now; what was there and is not any more goes to 0.
-
-    It is not removed, as a series of several processes cannot be.
-    """
-
-    def __init__(self, gauge: Gauge) -> None:
-        self._gauge = gauge
-        self._labels: set[tuple[str, ...]] = set()
-
-    def show(self, values: Mapping[tuple[str, ...], int]) -> None:
-        """Sets all that is there, by label values."""
-        for gone in self._labels.difference(values):
-            self._gauge.labels(*gone).set(0)
-        for labels, value in values.items():
-            self._gauge.labels(*labels).set(value)
-        self._labels.update(values)
 
 
 class Metrics:
@@ -197,7 +179,7 @@ class Metrics:
         )
         variants = Gauge(
             "diptych_gateway_variant_info",
-            "1 for each variant that is routed, with the digest that serves; 0 for one that was.",
+            "1 for each variant that is routed, with the digest that serves.",
             ("variant", "digest"),
             registry=registry,
             multiprocess_mode="livemax",
@@ -220,8 +202,8 @@ class Metrics:
             "Starts of processes that serve; more than there are workers: some were replaced.",
             registry=registry,
         )
-        self._variants = _Shown(variants)
-        self._refused = _Shown(refused)
+        self._variants = ShownGauge(variants)
+        self._refused = ShownGauge(refused)
         self._request_children: dict[tuple[str, str, str, str], Counter] = {}
         self._request_s_children: dict[str, Histogram] = {}
         self._classification_children: dict[tuple[str, str, str], Counter] = {}

@@ -1,6 +1,6 @@
 """The metrics of the pools; a part of `metrics.Metrics`, on the same registry.
 
-An address is a label of gauges alone: they are cleared, so that servers which are gone leave
+An address is a label of gauges alone, which are taken out again: servers that are gone leave
 nothing behind.
 """
 
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from gateway.telemetry.shown_gauge import ShownGauge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,31 +51,36 @@ class PoolMetrics:
             ("pool", "cause"),
             registry=registry,
         )
-        self._state = Gauge(
+        state = Gauge(
             "diptych_gateway_endpoint_state",
             "1 for the state of each server: `serving`, `trial`, `ejected`, `not_ready`, "
             "`draining`.",
             ("pool", "endpoint", "state"),
             registry=registry,
+            multiprocess_mode="livemax",
         )
-        self._in_flight = Gauge(
+        in_flight = Gauge(
             "diptych_gateway_endpoint_in_flight",
             "Requests on their way to each server.",
             ("pool", "endpoint"),
             registry=registry,
+            multiprocess_mode="livesum",
         )
         self._is_healthy = Gauge(
             "diptych_gateway_pool_healthy",
             "1 when any server of the pool takes requests.",
             ("pool",),
             registry=registry,
+            multiprocess_mode="livemin",
         )
         self._limit = Gauge(
             "diptych_gateway_pool_concurrency_limit",
             "Most classifications in flight that admission lets into the pool at the moment.",
             ("pool",),
             registry=registry,
+            multiprocess_mode="livesum",
         )
+        self._state, self._in_flight = ShownGauge(state), ShownGauge(in_flight)
         self._answer_children: dict[tuple[PoolName, Degraded | None], Counter] = {}
 
     def count_answer(self, placement: Placement) -> None:
@@ -102,11 +109,9 @@ class PoolMetrics:
 
     def show_endpoints(self, endpoints: Iterable[tuple[str, str, str, int]]) -> None:
         """Shows all servers: pool, address, state, requests in flight."""
-        self._state.clear()
-        self._in_flight.clear()
-        for pool, address, state, in_flight in endpoints:
-            self._state.labels(pool, address, state).set(1)
-            self._in_flight.labels(pool, address).set(in_flight)
+        shown = list(endpoints)
+        self._state.show({(pool, address, state): 1 for pool, address, state, _ in shown})
+        self._in_flight.show({(pool, address): count for pool, address, _, count in shown})
 
     def show_pool(self, pool: PoolName, *, is_healthy: bool) -> None:
         """Shows whether a pool takes requests."""

@@ -17,7 +17,7 @@ from gateway.admission.forecast import WorkKind
 from gateway.errors import AdmissionRefusedError, DeadlineExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 KIND = WorkKind("demo", "both")
 BUDGET_S = 0.5
@@ -71,6 +71,8 @@ class SimulatedService:
         slowness: multiplies it, as a function of time.
         seed: of arrivals and service times.
         max_batch: requests that a server takes at once.
+        worker_shares: of each worker process before it, the part of the arrivals that it hears;
+            each has an admission of its own.
     """
 
     servers: int
@@ -78,6 +80,7 @@ class SimulatedService:
     slowness: Callable[[float], float] = lambda _: 1.0
     seed: int = 0
     max_batch: int = 1
+    worker_shares: Sequence[float] = (1.0,)
 
     @property
     def capacity_rps(self) -> float:
@@ -117,12 +120,16 @@ class _Run:
         self._budget_s = budget_s
         self._now_s = 0.0
         self._chance = random.Random(service.seed)
-        self._admission = Admission(
-            budget_s=BUDGET_S,
-            max_concurrency=100_000,
-            clock=lambda: self._now_s,
-            observer=SilentObserver(),
-        )
+        self._admissions = [
+            Admission(
+                budget_s=BUDGET_S,
+                max_concurrency=100_000,
+                clock=lambda: self._now_s,
+                observer=SilentObserver(),
+                processes=len(service.worker_shares),
+            )
+            for _ in service.worker_shares
+        ]
         self._outcome = Outcome()
         self._queue: deque[_Job] = deque()
         self._free = service.servers
@@ -141,7 +148,7 @@ class _Run:
         while self._events:
             self._now_s, _, happen = heapq.heappop(self._events)
             happen()
-        assert self._admission.count == 0
+        assert [each.count for each in self._admissions] == [0] * len(self._admissions)
         return self._outcome
 
     def _push(self, after_s: float, happen: Callable[[], None]) -> None:
@@ -150,8 +157,11 @@ class _Run:
 
     def _ask(self, client: str) -> None:
         deadline = Deadline(self._now_s, self._budget_s)
+        admission = self._admissions[0]
+        if len(self._admissions) > 1:
+            (admission,) = self._chance.choices(self._admissions, self._service.worker_shares)
         try:
-            ticket = self._admission.admit(Arrival(deadline, client=client))
+            ticket = admission.admit(Arrival(deadline, client=client))
         except AdmissionRefusedError as error:
             self._outcome.refused.append((self._now_s, error.retry_after_ms))
             self._outcome.note_client(client, self._now_s, is_kept=False)
@@ -160,7 +170,8 @@ class _Run:
         job = _Job(self._now_s, client, ticket)
         self._queue.append(job)
         self._push(self._budget_s, partial(self._end, job))
-        self._outcome.limits.append((self._now_s, self._admission.limit))
+        limit = sum(each.limit for each in self._admissions)
+        self._outcome.limits.append((self._now_s, limit))
         self._begin_next()
 
     def _begin_next(self) -> None:
