@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.telemetry.pool_metrics import PoolMetrics
-from gateway.telemetry.traffic_metrics import TrafficMetrics
 from gateway.telemetry.shown_gauge import ShownGauge
+from gateway.telemetry.traffic_metrics import TrafficMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

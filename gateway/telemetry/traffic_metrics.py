@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from gateway.telemetry.shown_gauge import ShownGauge
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -45,12 +47,13 @@ class TrafficMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
-        self._gated = Gauge(
+        gated = Gauge(
             "diptych_gateway_experiment_gated_arm_info",
             "1 for each arm that gets no traffic because its variant may not serve, with the "
             "reason; its share goes to the control.",
             ("experiment", "arm", "reason"),
             registry=registry,
+            multiprocess_mode="livemax",
         )
         self._source_up = Gauge(
             "diptych_gateway_traffic_source_up",
@@ -58,7 +61,9 @@ class TrafficMetrics:
             "before stays in force. `source` is `file` or `store`.",
             ("source",),
             registry=registry,
+            multiprocess_mode="livemin",
         )
+        self._gated = ShownGauge(gated)
         self._children: dict[tuple[str, ...], Counter] = {}
         self._histograms: dict[Arm, Histogram] = {}
 
@@ -82,9 +87,7 @@ class TrafficMetrics:
 
     def set_gated(self, gates: Mapping[Arm, str]) -> None:
         """Shows all arms that get no traffic."""
-        self._gated.clear()
-        for arm, reason in gates.items():
-            self._gated.labels(*arm, reason).set(1)
+        self._gated.show({(*arm, reason): 1 for arm, reason in gates.items()})
 
     def set_source_up(self, source: str, is_up: bool) -> None:
         """Says whether the last look at a source succeeded."""
