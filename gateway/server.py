@@ -53,13 +53,33 @@ class _HttpServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops to accept, then gives requests already on their way the time to be read.
 
-        Uvicorn closes idle connections in the same step in which it stops to accept; a request
-        whose bytes had arrived but were not yet read would be lost.
+        The kernel resets connections that wait to be accepted when the last descriptor of their
+        socket closes; and uvicorn closes idle connections in the same step in which it stops to
+        accept, so a request whose bytes had arrived but were not yet read would be lost.
         """
+        kept = [each.dup() for each in sockets or []]
         for server in self.servers:
             server.close()
+        await asyncio.sleep(0)  # in which the event loop lets go of the sockets
+        for each in kept:
+            await self._accept_waiting(each)
         await asyncio.sleep(_LAST_READ_S)
         await super().shutdown(sockets)
+
+    async def _accept_waiting(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        with listener, contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = listener.accept()
+                connection.setblocking(False)
+                await loop.connect_accepted_socket(self._make_protocol, connection)
+
+    def _make_protocol(self) -> asyncio.Protocol:
+        """Makes the protocol of one connection as uvicorn (0.51) does."""
+        return TimedHttpProtocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
 
 @dataclass(frozen=True, slots=True)
