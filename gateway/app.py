@@ -144,9 +144,7 @@ def make_collaborators(
     )
 
 
-def _admission(
-    settings: Settings, fleet: Fleet, metrics: Metrics, workers: int
-) -> PooledAdmission:
+def _admission(settings: Settings, fleet: Fleet, metrics: Metrics, workers: int) -> PooledAdmission:
     def make(observer: AdmissionObserver) -> Admission:
         return Admission(
             budget_s=settings.request_budget_ms / 1000,
