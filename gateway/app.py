@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.admission.admission import Admission
 from gateway.admission.rate_limits import RateLimits
+from gateway.api.admin import AdminApi
 from gateway.api.authentication import Authentication
 from gateway.api.edge import Edge
 from gateway.api.entrance import Entrance
@@ -25,6 +26,7 @@ from gateway.api.image_urls import ImageUrls
 from gateway.api.openapi import DocumentedApi
 from gateway.api.operations import OperationsApi
 from gateway.api.rest import ClassificationApi
+from gateway.api.traffic_api import TrafficApi
 from gateway.classification.brown_out import BrownOutBounds
 from gateway.classification.classifier import Classifier
 from gateway.classification.live import LiveClassifier
@@ -38,10 +40,11 @@ from gateway.pools.watch import Watch
 from gateway.readiness import Readiness
 from gateway.reuse.answer_cache import AnswerCache
 from gateway.reuse.answers import ReusedAnswers, ReusePolicy
-from gateway.routing.plan import EMPTY_PLAN
-from gateway.routing.router import Router, Traffic
+from gateway.routing.router import Router
 from gateway.telemetry.exposition import expose
 from gateway.telemetry.metrics import Metrics
+from gateway.traffic.admin import TrafficAdmin
+from gateway.traffic.live import LiveTraffic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,8 +63,6 @@ if TYPE_CHECKING:
 
 _DESCRIPTION: Final = "Classifies an image, a text, or both, with a model that Triton serves."
 
-_NO_TRAFFIC: Final = Traffic(EMPTY_PLAN)
-
 
 @dataclass(frozen=True)
 class Collaborators:
@@ -79,6 +80,12 @@ class Collaborators:
     limits: EnvelopeLimits
     image_fetcher: ImageFetcher | None
     database: Database | None
+    traffic: LiveTraffic
+    traffic_admin: TrafficAdmin
+
+    def show_gated_arms(self) -> None:
+        """Shows in the metrics which arms get no traffic."""
+        self.metrics.traffic.set_gated(self.router.gates())
 
 
 def make_collaborators(
@@ -101,7 +108,16 @@ def make_collaborators(
     metrics.set_api_keys(len(keys.records))
     pools = {Pool(name, SystemRandom()): targets for name, targets in settings.pools.items()}
     fleet = Fleet(list(pools), metrics, time.perf_counter)
-    router = Router(lambda: fleet.catalog, lambda: _NO_TRAFFIC, settings.default_variant, time.time)
+    database = _make_database(settings)
+    live = LiveTraffic(
+        settings.experiments_file,
+        database,
+        metrics.traffic,
+        settings.experiments_refresh_s,
+    )
+    router = Router(
+        lambda: fleet.catalog, lambda: live.in_force.traffic, settings.default_variant, time.time
+    )
     return Collaborators(
         settings=settings,
         place=place,
@@ -140,7 +156,9 @@ def make_collaborators(
             max_stream_concurrency=settings.max_stream_concurrency,
         ),
         image_fetcher=_make_image_fetcher(settings, metrics),
-        database=_make_database(settings),
+        database=database,
+        traffic=live,
+        traffic_admin=TrafficAdmin(database, live, lambda: fleet.catalog, router),
     )
 
 
@@ -238,6 +256,12 @@ def create_app(parts: Collaborators) -> FastAPI:
             partial(expose, parts.metrics.registry, parts.place),
         ).routes()
     )
+    app.include_router(
+        TrafficApi(
+            parts.traffic, lambda: parts.fleet.catalog, parts.router, parts.metrics.traffic
+        ).routes()
+    )
+    app.include_router(AdminApi(parts.traffic_admin, parts.traffic).routes())
     return app
 
 

@@ -6,7 +6,10 @@ GatewayError
 │   ├── UnsupportedContentTypeError      a media type that no route reads
 │   ├── PayloadTooLargeError             a body, an image, a text or a batch above its limit
 │   ├── InvalidInputError                well formed, but the image or text cannot be classified
-│   └── UnknownVariantError              no variant of that name
+│   ├── UnknownVariantError              no variant of that name
+│   ├── UnknownRuleError                 no experiment or shadow of that name
+│   ├── ConflictError                    it does not fit what is in force
+│   └── PreconditionFailedError          what was to be changed has changed since it was read
 ├── AccessError                      who calls may not have what was asked for
 │   ├── UnauthenticatedError             no key, or none that is good
 │   └── ForbiddenError                   a good key that does not allow it
@@ -29,6 +32,7 @@ StartError                           the process cannot start; for the operator
 ├── SettingsError                    the environment does not make valid settings
 ├── KeysFileError                    the file of API keys cannot be used
 ├── ExposedWithoutKeysError          other machines could reach it, and nothing asks for keys
+├── TrafficFileError                 the file of experiments cannot be used
 ├── BindError                        an address to listen on is taken or not ours
 ├── EndpointAddressError             the address of a Triton cannot be read
 └── WorkerStartError                 a worker ended before it had served
@@ -103,6 +107,18 @@ class InvalidInputError(RequestError):
 
 class UnknownVariantError(RequestError):
     """No variant of the requested name exists."""
+
+
+class UnknownRuleError(RequestError):
+    """No experiment or shadow of that name exists."""
+
+
+class ConflictError(RequestError):
+    """The change does not fit what is in force."""
+
+
+class PreconditionFailedError(RequestError):
+    """What was to be changed has changed since the caller read it."""
 
 
 class AccessError(GatewayError):
@@ -369,4 +385,21 @@ class WorkerStartError(StartError):
         super().__init__(
             f"Worker {index} ended with status {status} before it served; what it wrote above says "
             "why. With DIPTYCH_GATEWAY_WORKERS=1 the same happens in one process."
+        )
+
+
+class TrafficFileError(StartError):
+    """The file of experiments cannot be used.
+
+    Attributes:
+        path: of the file.
+        fault: what is wrong with it.
+    """
+
+    def __init__(self, path: Path, fault: str) -> None:
+        self.path = path
+        self.fault = fault
+        super().__init__(
+            f"The experiments in {path} cannot be used: {fault}. "
+            "Correct the file, or unset DIPTYCH_GATEWAY_EXPERIMENTS_FILE."
         )

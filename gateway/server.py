@@ -159,12 +159,14 @@ async def _run_servers(
         ),
     )
     await parts.watch.start()
+    await parts.traffic.start()
     # What was made so far lives as long as the process; the collector need not look at it again.
     gc.collect()
     gc.freeze()
     async with asyncio.TaskGroup() as tasks:
         polling = tasks.create_task(parts.watch.run())
         watching = tasks.create_task(_watch_keys(parts))
+        following = tasks.create_task(parts.traffic.run(parts.show_gated_arms))
         mirroring = tasks.create_task(grpc_server.mirror_readiness())
         serving = tasks.create_task(http_server.serve(sockets=[http_socket]))
         await grpc_server.start()
@@ -173,6 +175,7 @@ async def _run_servers(
         await _drain(parts, http_server, serving, grpc_server)
         polling.cancel()
         watching.cancel()
+        following.cancel()
         mirroring.cancel()
     log_event(_LOG, logging.INFO, "stopped")
 

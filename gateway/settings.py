@@ -157,6 +157,17 @@ class Settings(BaseSettings):
         0.05,
         description="Most that the accuracy of that input may be below that of both, 0 to 1.",
     )
+    experiments_file: Path | None = Field(
+        None,
+        description="File of experiments and shadows, in TOML; followed without a restart; unset: "
+        "those of the database alone.",
+    )
+    experiments_refresh_s: float = Field(
+        2.0,
+        gt=0,
+        le=300,
+        description="Time between two looks at the file and the database, in seconds.",
+    )
     drain_delay_s: float = Field(
         0.5,
         ge=0,

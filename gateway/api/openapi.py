@@ -12,6 +12,7 @@ from gateway.api.authentication import OPEN_PATHS
 from gateway.api.problems import KINDS, MEDIA_TYPE
 from gateway.api.schemas import BatchBody, ClassifyBody, ProblemBody
 from gateway.api.subject import MAX_UNIT_CHARS
+from gateway.traffic.stored import MODELS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 _REF: Final = "#/components/schemas/{model}"
 _OF_OTHER_ROUTES: Final = frozenset(
     {
+        errors.ConflictError,
+        errors.PreconditionFailedError,
         errors.StorageNotConfiguredError,
         errors.StorageUnavailableError,
         errors.StorageOutdatedError,
+        errors.UnknownRuleError,
     }
 )
 
@@ -123,7 +127,10 @@ class DocumentedApi(FastAPI):
         schemas = page["components"]["schemas"]
         if ClassifyBody.__name__ not in schemas:
             _, definitions = models_json_schema(
-                [(model, "validation") for model in (ClassifyBody, BatchBody, ProblemBody)],
+                [
+                    (model, "validation")
+                    for model in (ClassifyBody, BatchBody, ProblemBody, *MODELS.values())
+                ],
                 ref_template=_REF,
             )
             schemas |= definitions["$defs"]

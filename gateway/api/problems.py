@@ -51,6 +51,11 @@ KINDS: Final[dict[type[errors.GatewayError], ProblemKind]] = {
     errors.UnknownVariantError: ProblemKind(
         404, "unknown-variant", "Unknown variant", _CODE.NOT_FOUND
     ),
+    errors.UnknownRuleError: ProblemKind(404, "unknown-rule", "Unknown rule", _CODE.NOT_FOUND),
+    errors.ConflictError: ProblemKind(409, "conflict", "Conflict", _CODE.FAILED_PRECONDITION),
+    errors.PreconditionFailedError: ProblemKind(
+        412, "precondition-failed", "Precondition failed", _CODE.ABORTED
+    ),
     errors.PayloadTooLargeError: ProblemKind(
         413, "payload-too-large", "Payload too large", _CODE.INVALID_ARGUMENT
     ),

@@ -7,7 +7,7 @@ first experiment that takes the subject; the promoted variant; the one in the se
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.routing.choice import choose_variant
 from gateway.routing.gates import Gate, gates_of
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gateway.catalog import Catalog, Variant
     from gateway.routing.plan import Draw, Plan
     from gateway.routing.subject import Subject
+
+_SUSPENSION_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Router:
         self._clock = clock
         self._gates: Mapping[tuple[str, str], str] = {}
         self._gates_of: tuple[Catalog, Plan] | None = None
+        self._suspended_until_s: dict[tuple[str, str], float] = {}
 
     def decide(self, requested: str | None, subject: Subject) -> Decision:
         """Decides.
@@ -97,7 +100,9 @@ class Router:
         return self._default(catalog, traffic)
 
     def gate(self, decision: Decision) -> Decision | None:
-        """Keeps traffic from an arm that turned out not to be served, until the next catalog.
+        """Keeps traffic from an arm that turned out not to be served, for five seconds.
+
+        By then the catalog knows, or it was a passing thing.
 
         Args:
             decision: that sent a request there.
@@ -108,11 +113,9 @@ class Router:
         """
         if decision.draw is None or decision.gate is not None:
             return None
-        catalog, plan = self._catalog(), self._traffic().plan
-        gates = dict(self._gates_in(catalog, plan))
-        gates[decision.draw.experiment, decision.draw.arm] = Gate.NOT_SERVED
-        self._gates = gates
-        return self._follow(decision.draw, catalog, plan)
+        arm = decision.draw.experiment, decision.draw.arm
+        self._suspended_until_s[arm] = self._clock() + _SUSPENSION_S
+        return self._follow(decision.draw, self._catalog(), self._traffic().plan)
 
     def default(self) -> Decision:
         """Decides for a request that names no variant and is in no experiment.
@@ -124,17 +127,26 @@ class Router:
 
     def gates(self) -> Mapping[tuple[str, str], str]:
         """Returns the reason of each arm that gets no traffic, by experiment and arm."""
-        return self._gates_in(self._catalog(), self._traffic().plan)
+        suspended = {
+            arm: str(Gate.NOT_SERVED) for arm in self._suspended_until_s if self._is_suspended(arm)
+        }
+        return suspended | dict(self._gates_in(self._catalog(), self._traffic().plan))
 
     def _follow(self, draw: Draw, catalog: Catalog, plan: Plan) -> Decision | None:
         gates = self._gates_in(catalog, plan)
         gate = gates.get((draw.experiment, draw.arm))
+        if gate is None and self._is_suspended((draw.experiment, draw.arm)):
+            gate = Gate.NOT_SERVED
         if gate is None:
             return Decision(catalog.variants[draw.arm], draw.reason, draw)
         control = plan.control_of(draw.experiment)
-        if control is None or (draw.experiment, control) in gates:
+        if control is None or control == draw.arm or (draw.experiment, control) in gates:
             return None  # nothing of the experiment may serve this unit: it is as if not in it
         return Decision(catalog.variants[control], Reason.ARM_GATED, draw, gate)
+
+    def _is_suspended(self, arm: tuple[str, str]) -> bool:
+        until_s = self._suspended_until_s.get(arm)
+        return until_s is not None and self._clock() < until_s
 
     def _gates_in(self, catalog: Catalog, plan: Plan) -> Mapping[tuple[str, str], str]:
         # Both are replaced when they change, never changed themselves.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from gateway.telemetry.arm_figures import Distribution, read_counter, read_histogram
 from gateway.telemetry.shown_gauge import ShownGauge
 
 if TYPE_CHECKING:
@@ -84,6 +85,19 @@ class TrafficMetrics:
             if (histogram := self._histograms.get(arm)) is None:
                 histogram = self._histograms[arm] = self._answer_s.labels(*arm)
             histogram.observe(seconds)
+
+    def arm_answers(self) -> dict[Arm, dict[str, int]]:
+        """Returns how many classifications each arm answered, by outcome, since the start."""
+        answers: dict[Arm, dict[str, int]] = {}
+        for (experiment, arm, _, outcome), count in read_counter(self._answers).items():
+            outcomes = answers.setdefault((experiment, arm), {})
+            outcomes[outcome] = outcomes.get(outcome, 0) + int(count)
+        return answers
+
+    def arm_seconds(self) -> dict[Arm, Distribution]:
+        """Returns the times of each arm's good answers since the start."""
+        seconds = read_histogram(self._answer_s).items()
+        return {(experiment, arm): times for (experiment, arm), times in seconds}
 
     def set_gated(self, gates: Mapping[Arm, str]) -> None:
         """Shows all arms that get no traffic."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.catalog import Catalog, build_catalog
+from gateway.catalog import build_catalog
 from gateway.errors import UnknownVariantError, VariantUnavailableError
 from gateway.routing.plan import EMPTY_PLAN, make_plan
 from gateway.routing.reason import Reason
@@ -104,16 +104,18 @@ def test_decide_without_control_the_other_arms_go_on_and_its_units_go_to_the_def
     assert served == {"other": Reason.ASSIGNED, "third": Reason.NEWEST}
 
 
-def test_gate_keeps_traffic_away_until_the_next_catalog() -> None:
-    catalogs: list[Catalog] = [build_catalog(DEMO | OTHER)]
+def test_gate_keeps_traffic_away_for_a_while() -> None:
+    catalog, now_s = build_catalog(DEMO | OTHER), [0.0]
     traffic = Traffic(make_plan([experiment(arms=ALL_TO_OTHER)]))
-    router = Router(lambda: catalogs[-1], lambda: traffic, None, lambda: 0.0)
+    router = Router(lambda: catalog, lambda: traffic, None, lambda: now_s[0])
     instead = router.gate(router.decide(None, subject()))
     assert instead is not None
     assert (instead.variant.name, instead.reason) == ("demo", Reason.ARM_GATED)
     assert router.decide(None, subject()).variant.name == "demo"
     assert router.gate(instead) is None
-    catalogs.append(build_catalog(DEMO | OTHER))
+    assert router.gates() == {("heads", "other"): "not_served"}
+    now_s[0] = 5.0
+    assert router.gates() == {}
     assert router.decide(None, subject()).variant.name == "other"
 
 
