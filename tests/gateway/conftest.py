@@ -11,12 +11,18 @@ from typing import Any
 
 import grpc
 import httpx
+import hypothesis
 import pytest
 
 from gateway.api.proto.diptych.v1 import classify_pb2_grpc
 from gateway.server import Ports, serve_until
 from gateway.settings import Settings
 from tests.gateway.fake_triton import FakeTriton
+
+
+# How long an example takes says more of what else this machine does.
+hypothesis.settings.register_profile("gateway", deadline=None)
+hypothesis.settings.load_profile("gateway")
 
 
 @pytest.fixture(scope="session")
