@@ -19,7 +19,6 @@ from gateway.server import Ports, serve_until
 from gateway.settings import Settings
 from tests.gateway.fake_triton import FakeTriton
 
-
 # How long an example takes says more of what else this machine does.
 hypothesis.settings.register_profile("gateway", deadline=None)
 hypothesis.settings.load_profile("gateway")
