@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.admission.admission import Admission
 from gateway.admission.rate_limits import RateLimits
+from gateway.api.access_log import AccessLog
 from gateway.api.admin import AdminApi
 from gateway.api.authentication import Authentication
 from gateway.api.edge import Edge
@@ -71,6 +72,7 @@ class Collaborators:
     settings: Settings
     place: WorkerPlace | None
     metrics: Metrics
+    access_log: AccessLog
     fleet: Fleet
     watch: Watch
     readiness: Readiness
@@ -122,6 +124,7 @@ def make_collaborators(
         settings=settings,
         place=place,
         metrics=metrics,
+        access_log=AccessLog(metrics, settings.access_log_success_ratio),
         fleet=fleet,
         watch=Watch(
             fleet,
@@ -238,7 +241,11 @@ def create_app(parts: Collaborators) -> FastAPI:
         Gate, entrance=parts.entrance, batch_budget_s=parts.settings.batch_budget_ms / 1000
     )
     app.add_middleware(Authentication, key_ring=parts.entrance.key_ring)
-    app.add_middleware(Edge, metrics=parts.metrics, is_draining=lambda: parts.readiness.is_draining)
+    app.add_middleware(
+        Edge,
+        access_log=parts.access_log,
+        is_draining=lambda: parts.readiness.is_draining,
+    )
     app.include_router(
         ClassificationApi(
             parts.classifier,
@@ -273,7 +280,7 @@ def create_grpc_server(parts: Collaborators) -> GrpcServer:
         parts.entrance,
         ImageUrls(parts.image_fetcher),
         parts.readiness,
-        parts.metrics,
+        parts.access_log,
     )
     return GrpcServer(service, parts.readiness, parts.limits, has_siblings=parts.place is not None)
 

@@ -183,6 +183,13 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severe log event that is written."
     )
+    access_log_success_ratio: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Share of the requests that went well that the log shows; of the others it shows "
+        "all but refusals, which are most under overload.",
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from gateway.telemetry.metrics import Metrics
+    from gateway.api.access_log import AccessLog
 
 _SCOPE_KEY: Final = "diptych.observation"
 _UNMATCHED: Final = "unmatched"
@@ -46,14 +46,19 @@ class Edge:
 
     Args:
         app: the application within.
-        metrics: where requests are counted.
+        access_log: where requests end, and what is wrong with them is counted.
         is_draining: whether the process is shutting down; answers then close their connection, so
             that clients go elsewhere.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, is_draining: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access_log: AccessLog,
+        is_draining: Callable[[], bool],
+    ) -> None:
         self._app = app
-        self._metrics = metrics
+        self._access_log = access_log
         self._is_draining = is_draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,11 +98,11 @@ class Edge:
         finally:
             if (route := scope.get("route")) is not None:
                 observation.route = route.path
-            observation.finish(self._metrics, _CLIENT_CLOSED if status is None else str(status))
+            self._access_log.finish(observation, _CLIENT_CLOSED if status is None else str(status))
 
     def _note(self, observation: Observation, error: Exception) -> Problem:
         if not isinstance(error, HTTPException):
-            return observation.note_error(error, self._metrics)
+            return observation.note_error(error, self._access_log.metrics)
         problem = routing_problem(error.status_code, error.detail, observation.request_id)
         observation.error_code = problem.code
         return problem

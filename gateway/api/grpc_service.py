@@ -26,12 +26,12 @@ from gateway.identity.principal import Scope, require
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from gateway.api.access_log import AccessLog
     from gateway.api.entrance import Entrance
     from gateway.api.image_urls import ImageUrls
     from gateway.classification.live import LiveClassifier
     from gateway.identity.principal import Principal
     from gateway.readiness import Readiness
-    from gateway.telemetry.metrics import Metrics
 
 PROBLEM_KEY: Final = "diptych-problem-bin"
 _REQUEST_ID_KEY: Final = "x-request-id"
@@ -64,7 +64,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         entrance: lets each call and each message of a stream in, or refuses it.
         image_urls: fetches images that are named by URL.
         readiness: says when streams are to end.
-        metrics: where requests and faults are counted.
+        access_log: where requests end, and what is wrong with them is counted.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         entrance: Entrance,
         image_urls: ImageUrls,
         readiness: Readiness,
-        metrics: Metrics,
+        access_log: AccessLog,
     ) -> None:
         self._classifier = classifier
         self._limits = limits
         self._entrance = entrance
         self._image_urls = image_urls
         self._readiness = readiness
-        self._metrics = metrics
+        self._access_log = access_log
 
     async def Classify(  # noqa: N802 - the name in the contract
         self, request: classify_pb2.ClassifyRequest, context: grpc.aio.ServicerContext
@@ -94,12 +94,12 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             response = await self._answer(request, observation, caller, context.time_remaining())
             status = grpc.StatusCode.OK
         except Exception as error:
-            problem = observation.note_error(error, self._metrics)
+            problem = observation.note_error(error, self._access_log.metrics)
             status = problem.kind.grpc_status
             await _abort(context, problem, observation.request_id)
             raise  # unreachable: abort raises
         finally:
-            observation.finish(self._metrics, status.name)
+            self._access_log.finish(observation, status.name)
         context.set_trailing_metadata(((_REQUEST_ID_KEY, observation.request_id),))
         return response
 
@@ -156,8 +156,8 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         try:
             self._authenticate(caller, observation)
         except AccessError as error:
-            problem = observation.note_error(error, self._metrics)
-            observation.finish(self._metrics, problem.kind.grpc_status.name)
+            problem = observation.note_error(error, self._access_log.metrics)
+            self._access_log.finish(observation, problem.kind.grpc_status.name)
             await _abort(context, problem, observation.request_id)
 
     def _authenticate(self, caller: _Caller, observation: Observation) -> Principal:
@@ -179,13 +179,13 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             status = grpc.StatusCode.OK
             return classify_pb2.ClassifyStreamResponse(client_id=message.client_id, result=result)
         except Exception as error:  # noqa: BLE001 - a message that fails must not end the stream
-            problem = observation.note_error(error, self._metrics)
+            problem = observation.note_error(error, self._access_log.metrics)
             status = problem.kind.grpc_status
             return classify_pb2.ClassifyStreamResponse(
                 client_id=message.client_id, problem=to_problem_message(problem)
             )
         finally:
-            observation.finish(self._metrics, status.name)
+            self._access_log.finish(observation, status.name)
 
     async def _answer(
         self,

@@ -1,8 +1,10 @@
-"""What is noted of one request while it passes: for its metrics and its line in the log."""
+"""What is noted of one request while it passes, for its metrics and its line in the log.
+
+`access_log` counts and writes it in the end.
+"""
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 import uuid
@@ -17,12 +19,9 @@ from gateway.errors import (
     GatewayError,
     RequestError,
 )
-from gateway.telemetry.logs import log_event
 from gateway.telemetry.metrics import NONE, Metrics
 
-_LOG: Final = logging.getLogger("gateway.access")
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
-_QUIET_ROUTES: Final = frozenset({"/livez", "/readyz", "/metrics"})  # probes, every few seconds
 SEVERAL: Final = "several"
 """Label value of a request whose items differ in variant or modality set."""
 
@@ -82,37 +81,3 @@ class Observation:
         if isinstance(error, BackendError) or not isinstance(error, GatewayError):
             self.error = error
         return problem
-
-    def finish(self, metrics: Metrics, code: str) -> None:
-        """Counts and logs the answered request.
-
-        Args:
-            metrics: where it is counted.
-            code: HTTP or gRPC status.
-        """
-        spent_s = time.perf_counter() - self.arrived_s
-        metrics.observe_request(self.route, self.variant, self.modalities, code, spent_s)
-        level = logging.INFO
-        if self.is_refused or self.route in _QUIET_ROUTES:
-            level = logging.DEBUG
-        if self.error is not None:
-            level = logging.ERROR
-        if not _LOG.isEnabledFor(level):
-            return
-        log_event(
-            _LOG,
-            level,
-            "request",
-            error=self.error,
-            request_id=self.request_id,
-            method=self.method,
-            route=self.route,
-            key_id=self.key_id,
-            code=code,
-            error_code=self.error_code,
-            # Triton's own words, which the caller does not get.
-            reason=getattr(self.error, "reason", None),
-            variant=self.variant,
-            modalities=self.modalities,
-            duration_ms=round(spent_s * 1000, 2),
-        )

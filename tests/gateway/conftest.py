@@ -70,6 +70,7 @@ async def run_gateway(triton: FakeTriton, **changes: object) -> AsyncIterator[Ru
             "request_budget_ms": 10_000,
             # Many tests send the same text twice and mean two requests.
             "has_coalescing": False,
+            "access_log_success_ratio": 1,
             **changes,
         }
     )

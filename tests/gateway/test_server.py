@@ -123,7 +123,11 @@ async def test_sigterm_under_load_answers_every_accepted_request_and_exits_0(
     triton: FakeTriton,
 ) -> None:
     process = await start_process(
-        http_port="0", grpc_port="0", triton_grpc_url=triton.url, drain_delay_s="0.2"
+        http_port="0",
+        grpc_port="0",
+        triton_grpc_url=triton.url,
+        drain_delay_s="0.2",
+        access_log_success_ratio="1",
     )
     started = (await read_events(process, "started"))[-1]
     reading = asyncio.create_task(read_events(process, "stopped"))

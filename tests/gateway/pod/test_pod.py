@@ -71,7 +71,8 @@ class RunningPod:
 async def start(triton: FakeTriton, stderr: int | None, **settings: object) -> RunningPod:
     given: dict[str, object] = {
         "workers": WORKERS, "http_port": 0, "grpc_port": 0, "triton_grpc_url": triton.url,
-        "drain_delay_s": 0.2, "request_budget_ms": 10_000, "has_coalescing": False, **settings,
+        "drain_delay_s": 0.2, "request_budget_ms": 10_000, "has_coalescing": False,
+        "access_log_success_ratio": 1, **settings,
     }  # fmt: skip
     environment = {f"DIPTYCH_GATEWAY_{key.upper()}": str(value) for key, value in given.items()}
     process = await asyncio.create_subprocess_exec(
