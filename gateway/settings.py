@@ -187,8 +187,8 @@ class Settings(BaseSettings):
         0.1,
         ge=0,
         le=1,
-        description="Share of the requests that went well that the log shows; of the others it shows "
-        "all but refusals, which are most under overload.",
+        description="Share of the requests that went well that the log shows; of the others it "
+        "shows all but refusals, which are most under overload.",
     )
 
     @field_validator("database_url")
