@@ -17,6 +17,7 @@ import typer
 from exporters.accelerators.cli import QuantisedOption
 from exporters.accelerators.cli import app as accelerators_app
 from exporters.errors import ExporterError, NotTrainedError
+from exporters.finetune_option import with_finetune
 from exporters.recipe import load_recipe
 from exporters.repository.native_target import Precision, native_target
 from exporters.workspace import DEFAULT_WORKSPACE, Workspace
@@ -47,6 +48,15 @@ HeadsOption = Annotated[
 FoldsOption = Annotated[
     int, typer.Option("--folds", min=2, max=50, help="parts that are held out in turn")
 ]
+FinetuneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--finetune",
+        metavar="N|all|text=N,image=N",
+        help="fine-tune the last N layers of the encoders, or all",
+        show_default="as the recipe's [finetune] says",
+    ),
+]
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", help="folder of data sets, features, heads and reports")
 ]
@@ -75,12 +85,17 @@ app.add_typer(accelerators_app)
 
 
 @app.command(epilog="Example: python -m exporters train openmoji")
-def train(recipe: RecipeArgument, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+def train(
+    recipe: RecipeArgument,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    finetune: FinetuneOption = None,
+) -> None:
     """Fits the recipe's fusion head and reports how good it is.
 
-    Encoders stay frozen; their features are computed once. What has not changed is not done again.
+    Encoders stay frozen, and their features are computed once, unless --finetune says otherwise.
+    What has not changed is not done again, and a fine-tuning that was stopped goes on.
     """
-    loaded = load_recipe(recipe)
+    loaded = with_finetune(load_recipe(recipe), finetune)
     from exporters.evaluation import quality_table, write_report
     from exporters.training import train as train_variant
 
@@ -103,9 +118,13 @@ def align(recipe: RecipeArgument, workspace: WorkspaceOption = DEFAULT_WORKSPACE
 
 
 @app.command(epilog="Example: python -m exporters evaluate openmoji")
-def evaluate(recipe: RecipeArgument, workspace: WorkspaceOption = DEFAULT_WORKSPACE) -> None:
+def evaluate(
+    recipe: RecipeArgument,
+    workspace: WorkspaceOption = DEFAULT_WORKSPACE,
+    finetune: FinetuneOption = None,
+) -> None:
     """Measures a trained recipe on its held-out examples and writes the report again."""
-    loaded = load_recipe(recipe)
+    loaded = with_finetune(load_recipe(recipe), finetune)
     if loaded.dual_tower is not None:
         from exporters.alignment import load_aligned
 
@@ -179,13 +198,14 @@ def export(  # noqa: PLR0913, PLR0917  # a command has as many as it has options
         ),
     ] = None,
     quantised_graphs: QuantisedOption = None,
+    finetune: FinetuneOption = None,
 ) -> None:
     """Trains when needed, converts to ONNX, proves parity through Triton, and publishes.
 
     A failed proof fails the export and leaves nothing published; so does an error that the doctor
     finds.
     """
-    loaded, place = load_recipe(recipe), Workspace(workspace)
+    loaded, place = with_finetune(load_recipe(recipe), finetune), Workspace(workspace)
     targets = dict.fromkeys(target or [Target.EMBEDDED])
     if Target.EMBEDDED in targets:
         _export_embedded(loaded, place, model_repository)

@@ -15,6 +15,7 @@
     │   └── SplitError               too few examples to train, calibrate and hold out
     ├── ComparisonError              recipes that cannot be compared with each other
     ├── NotAClassifierError      a recipe of a dual tower where a head is wanted
+    ├── FineTuneOptionError          a value that --finetune does not take
     ├── NotTrainedError              asked for a head that was not trained yet
     ├── QuantisedGraphsError         int8 was asked for without the graphs that are to be served
     ├── EmptyRepositoryError         a model repository without a model
@@ -264,6 +265,21 @@ class NotAClassifierError(ExporterError):
             f"Run: python -m exporters align {self.recipe}. Or take [dual_tower] out. `export` "
             "publishes a dual tower for the target `embedded`."
         )
+
+
+@dataclass(eq=False)
+class FineTuneOptionError(ExporterError):
+    """A value that the option --finetune does not take."""
+
+    value: str
+
+    def __str__(self) -> str:
+        return f"--finetune does not take '{self.value}'."
+
+    @property
+    def remedy(self) -> str:
+        """Shows the forms that it takes."""
+        return "Give a number of layers, `all`, or one for each encoder: text=2,image=0."
 
 
 @dataclass(eq=False)

@@ -50,6 +50,7 @@ RecipePath = Annotated[
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Layers = Annotated[int, Field(ge=0)] | Literal["all"]
 
 
 class _Section(BaseModel):
@@ -187,6 +188,41 @@ class DualTowerRecipe(_Section):
     )
 
 
+class FineTuneRecipe(_Section):
+    """Which layers of the encoders are trained too, and how; with 0 and 0 both stay frozen."""
+
+    text_layers: Layers = Field(
+        0, description="last layers of the text encoder that are fine-tuned, or all"
+    )
+    image_layers: Layers = Field(
+        0, description="last layers of the image encoder that are fine-tuned, or all"
+    )
+    epochs: Count = Field(5, description="most epochs")
+    patience: Annotated[int, Field(ge=0)] = Field(
+        2, description="epochs without a better validation loss that it goes on for"
+    )
+    learning_rate: Positive = Field(1e-5, description="AdamW's learning rate of the last layer")
+    head_learning_rate: Positive = Field(1e-4, description="of the head, which is fitted already")
+    layer_decay: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.8, description="each layer's learning rate as a share of that of the layer above it"
+    )
+    warmup_ratio: Ratio = Field(0.1, description="share of the steps in which the rates rise")
+    batch_size: Count = Field(32, description="examples that are held in memory at a time")
+    accumulation_steps: Count = Field(1, description="batches whose gradients make one step")
+    max_gradient_norm: Positive = Field(1.0, description="longer gradients are clipped to it")
+    weight_decay: Annotated[float, Field(ge=0.0)] = Field(
+        0.01, description="AdamW's, of all that is no bias or norm"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="of the encoders; auto is bf16 or scaled fp16 on a GPU, else fp32"
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything of an encoder is trained."""
+        return self.text_layers != 0 or self.image_layers != 0
+
+
 class TargetRecipe(_Section):
     """What the variant is exported for."""
 
@@ -221,6 +257,9 @@ class Recipe(_Section):
         None, description="makes a dual tower for zero-shot classification instead of a head"
     )
     training: TrainingRecipe = Field(default=TrainingRecipe(), description="how the head is fitted")
+    finetune: FineTuneRecipe = Field(
+        default=FineTuneRecipe(), description="which layers of the encoders are trained too"
+    )
     target: TargetRecipe = Field(default=TargetRecipe(), description="what it is exported for")
 
     @property

@@ -5,6 +5,7 @@
     ├── checks/<table>-<digest>.csv      the broken rows of a table, with reasons
     ├── features/<kind>-<digest>.safetensors
     ├── runs/<recipe>-<digest>/          head, training record, reports and pictures
+    ├── finetuning/<recipe>-<digest>/   checkpoint of a fine-tuning that was stopped
     ├── fold-fits/<digest>.safetensors  what a head said in one fold of a comparison
     ├── comparisons/<recipe>-<digest>/  table, figures and plot of a comparison
     ├── compressed-encoders/<kind>-<digest>/  an encoder's graph and features after some steps
@@ -49,6 +50,10 @@ class Workspace:
     def run_folder(self, recipe_name: str, digest: str) -> Path:
         """Where the head, the record and the reports of one training run lie."""
         return self.root / "runs" / f"{recipe_name}-{digest[:_DIGEST_CHARS]}"
+
+    def finetuning_folder(self, recipe_name: str, digest: str) -> Path:
+        """Where a fine-tuning that was stopped goes on from; gone when it has ended."""
+        return self.root / "finetuning" / f"{recipe_name}-{digest[:_DIGEST_CHARS]}"
 
     def fold_fit_file(self, digest: str) -> Path:
         """Where the answers of one head in one fold of a comparison are kept."""

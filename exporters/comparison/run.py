@@ -114,6 +114,12 @@ def compare(
 
 def _load(recipes: Sequence[Recipe], workspace: Workspace) -> list[RecipeFeatures]:
     names = [recipe.name for recipe in recipes]
+    if any(recipe.finetune.is_on for recipe in recipes):
+        # Its encoders have seen the labels of what a fold holds out.
+        raise ComparisonError(
+            tuple(names),
+            "a fine-tuned one is compared with its frozen start alone, in its own report",
+        )
     if len(set(names)) < len(names):
         raise ComparisonError(tuple(names), "two of them have the same name")
     loaded: list[RecipeFeatures] = []

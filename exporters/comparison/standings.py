@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exporters.comparison.statistics import bootstrap_intervals, holm, sign_flip_p
 from exporters.evaluation.metrics import macro_f1, reliability, score_labels
+from exporters.evaluation.statistics import bootstrap_intervals, holm, sign_flip_p
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

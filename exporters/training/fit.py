@@ -104,7 +104,7 @@ def fit_head(
         )
         head.fit_standardisation(train.features.text, train.features.image)
         is_balanced = recipe.training.class_weights == "balanced"
-        class_weights = _balanced_weights(train.labels, labels) if is_balanced else None
+        class_weights = balanced_weights(train.labels, labels) if is_balanced else None
         optimiser = torch.optim.AdamW(
             head.parameters(),
             lr=recipe.training.learning_rate,
@@ -144,7 +144,7 @@ def _run_epoch(
     shuffled = torch.randperm(len(train.labels))
     for rows in torch.split(shuffled, recipe.training.batch_size):
         batch = train.features.take(rows)
-        has_text, has_image = _drop_modalities(len(rows), recipe.head.modality_dropout)
+        has_text, has_image = drop_modalities(len(rows), recipe.head.modality_dropout)
         prepared = head.prepare(batch.text, batch.image, has_text, has_image)
         losses = [
             functional.cross_entropy(logits, train.labels[rows], weight=class_weights)
@@ -158,7 +158,7 @@ def _run_epoch(
     return total_loss / len(train.labels)
 
 
-def _drop_modalities(rows: int, ratio: float) -> tuple[Tensor, Tensor]:
+def drop_modalities(rows: int, ratio: float) -> tuple[Tensor, Tensor]:
     """Draws which rows keep their text and which their image; no row loses both.
 
     One draw decides: the lowest `ratio` loses the text, the highest `ratio` the image.
@@ -177,7 +177,7 @@ def _validate(
     return sum(losses) / len(losses), float(is_right.double().mean())
 
 
-def _balanced_weights(label_indices: Tensor, labels: int) -> Tensor:
+def balanced_weights(label_indices: Tensor, labels: int) -> Tensor:
     """Returns a weight a label, shape (labels,): rare labels count as much as common ones."""
     counts = torch.bincount(label_indices, minlength=labels).clamp_min(1)
     return len(label_indices) / (labels * counts.float())

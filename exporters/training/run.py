@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -13,6 +14,10 @@ from exporters.errors import NotAClassifierError
 from exporters.progress import progress
 from exporters.training.calibration import fit_temperature
 from exporters.training.features import load_features
+from exporters.training.finetuning.baseline import frozen_baseline
+from exporters.training.finetuning.files import FineTuningFiles, read_tuned_weights
+from exporters.training.finetuning.run import fine_tune, frozen_recipe
+from exporters.training.finetuning.tuned_encoders import with_tuned_weights
 from exporters.training.fit import Epoch, LabelledFeatures, fit_head
 from exporters.training.logits import logits_of
 from exporters.training.sample import write_sample
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from exporters.data import Split
     from exporters.recipe import Recipe
     from exporters.training.features import Features
+    from exporters.training.fit import FittedHead
     from exporters.workspace import Workspace
 
 _CODE: Final = (
@@ -55,11 +61,12 @@ def train(recipe: Recipe, workspace: Workspace) -> TrainedVariant:
         raise NotAClassifierError(recipe.name)
     inputs = load_inputs(recipe, workspace)
     run_folder = _run_folder(inputs, workspace)
-    features = _load_features(inputs, workspace)
     if is_saved(run_folder):
-        variant = read_variant(inputs, features, run_folder)
+        variant = _read_variant(inputs, run_folder, workspace)
+    elif recipe.finetune.is_on:
+        variant = _fine_tune_variant(inputs, run_folder, workspace)
     else:
-        variant = _fit_variant(inputs, features, run_folder)
+        variant = _fit_variant(inputs, _load_features(inputs, workspace), run_folder)
     write_sample(variant, workspace)
     return variant
 
@@ -74,7 +81,7 @@ def load_trained(recipe: Recipe, workspace: Workspace) -> TrainedVariant | None:
     run_folder = _run_folder(inputs, workspace)
     if not is_saved(run_folder):
         return None
-    return read_variant(inputs, _load_features(inputs, workspace), run_folder)
+    return _read_variant(inputs, run_folder, workspace)
 
 
 def load_inputs(recipe: Recipe, workspace: Workspace) -> TrainingInputs:
@@ -107,6 +114,37 @@ def _run_folder(inputs: TrainingInputs, workspace: Workspace) -> Path:
     return workspace.run_folder(inputs.recipe.name, digest)
 
 
+def _read_variant(inputs: TrainingInputs, run_folder: Path, workspace: Workspace) -> TrainedVariant:
+    inputs = with_tuned_weights(inputs, read_tuned_weights(run_folder))
+    return read_variant(inputs, _load_features(inputs, workspace), run_folder)
+
+
+def _fine_tune_variant(
+    inputs: TrainingInputs, run_folder: Path, workspace: Workspace
+) -> TrainedVariant:
+    frozen = train(frozen_recipe(inputs.recipe), workspace)
+    checkpoint = workspace.finetuning_folder(inputs.recipe.name, run_folder.name.rpartition("-")[2])
+    tuned = fine_tune(inputs, frozen, checkpoint)
+    inputs = with_tuned_weights(inputs, tuned.encoders)
+    features = _load_features(inputs, workspace)
+    rows = torch.from_numpy(frozen.split.validation)
+    labels = torch.from_numpy(inputs.table.label_indices)
+    validation = LabelledFeatures(features.take(rows), labels[rows])
+    temperatures = _calibrate(tuned.fitted, validation)
+    save_variant(
+        tuned.fitted,
+        temperatures,
+        frozen.split,
+        inputs,
+        run_folder,
+        FineTuningFiles(tuned.encoders, frozen_baseline(frozen)),
+    )
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    return TrainedVariant(
+        inputs, features, tuned.fitted.head, temperatures, frozen.split, run_folder
+    )
+
+
 def _fit_variant(inputs: TrainingInputs, features: Features, run_folder: Path) -> TrainedVariant:
     split = _split(inputs, features)
     labels = torch.from_numpy(inputs.table.label_indices)
@@ -127,14 +165,18 @@ def _fit_variant(inputs: TrainingInputs, features: Features, run_folder: Path) -
         advance(
             0, note=f"best after {fitted.best_epoch + 1} epochs: validation loss {best_loss:.3f}"
         )
-    temperatures = {
+    temperatures = _calibrate(fitted, validation)
+    save_variant(fitted, temperatures, split, inputs, run_folder)
+    return TrainedVariant(inputs, features, fitted.head, temperatures, split, run_folder)
+
+
+def _calibrate(fitted: FittedHead, validation: LabelledFeatures) -> dict[ModalitySet, float]:
+    return {
         modalities: fit_temperature(
             logits_of(fitted.head, validation.features, modalities), validation.labels
         )
         for modalities in ModalitySet
     }
-    save_variant(fitted, temperatures, split, inputs, run_folder)
-    return TrainedVariant(inputs, features, fitted.head, temperatures, split, run_folder)
 
 
 def _split(inputs: TrainingInputs, features: Features) -> Split:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from exporters.heads import FusionHead
     from exporters.recipe import Recipe
     from exporters.training.features import Features
+    from exporters.training.finetuning.files import FineTuningFiles
     from exporters.training.fit import FittedHead
 
 _HEAD_FILE: Final = "head.safetensors"
@@ -108,8 +109,18 @@ def save_variant(
     split: Split,
     inputs: TrainingInputs,
     run_folder: Path,
+    fine_tuning: FineTuningFiles | None = None,
 ) -> None:
-    """Writes the head and the record of its training; the folder appears whole or not at all."""
+    """Writes the head and the record of its training; the folder appears whole or not at all.
+
+    Args:
+        fitted: the head.
+        temperatures: one for each set of modalities.
+        split: which examples it was fitted, stopped and measured on.
+        inputs: what it was fitted from.
+        run_folder: where it goes.
+        fine_tuning: what else a fine-tuned variant keeps.
+    """
     record = {
         "recipe": inputs.recipe.model_dump(mode="json"),
         "recipe_digest": inputs.recipe.recipe_digest,
@@ -128,6 +139,8 @@ def save_variant(
     }
     with atomic_folder(run_folder) as folder:
         save_file(fitted.head.state_dict(), folder / _HEAD_FILE)
+        if fine_tuning is not None:
+            fine_tuning.write(folder)
         text = json.dumps(record, indent=2, ensure_ascii=False)
         (folder / _RECORD_FILE).write_text(text + "\n", encoding="utf-8")
 

@@ -5,7 +5,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from exporters.comparison.statistics import bootstrap_intervals, holm, sign_flip_p
+from exporters.evaluation.statistics import bootstrap_intervals, holm, sign_flip_p
 
 
 def test_bootstrap_interval_of_single_examples_is_the_binomial_one() -> None:
