@@ -62,6 +62,10 @@ evaluate: venv ## measure the trained head of RECIPE, with tables and pictures
 export: venv ## train if needed, export, prove parity and publish RECIPE; seconds when nothing changed
 	@$(BIN)/python -m exporters export $(RECIPE)
 
+.PHONY: compress
+compress: venv ## find the fastest variant of RECIPE within one point of accuracy; proves and publishes it
+	@$(BIN)/python -m exporters compress $(RECIPE) --within 0.01
+
 # --- be sure -----------------------------------------------------------------------------------
 
 .PHONY: test

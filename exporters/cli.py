@@ -216,18 +216,28 @@ def export(  # noqa: PLR0913, PLR0917  # a command has as many as it has options
 
 
 @app.command(
-    epilog="Examples: python -m exporters compress openmoji --method int8; "
-    "python -m exporters compress openmoji --method low-rank@text:energy=0.95 --method int8"
+    epilog="Examples: python -m exporters compress openmoji --method int8 --refit-head; "
+    "python -m exporters compress openmoji --method low-rank@text:energy=0.95 --method int8; "
+    "python -m exporters compress openmoji --within 0.01"
 )
 def compress(  # noqa: PLR0913, PLR0917  # a command has as many as it has options
     recipe: RecipeArgument,
     method: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             metavar="METHOD[@text|image][:KEY=VALUE,...]",
             help="what to do; repeat for a sequence. exporters/README.md lists the methods",
         ),
-    ],
+    ] = None,
+    within: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="search for the fastest variant that loses at most so much accuracy, 0 to 1, "
+            "with any set of modalities",
+        ),
+    ] = None,
     refit_head: Annotated[
         bool, typer.Option("--refit-head", help="publish the head that is fitted again")
     ] = False,
@@ -244,20 +254,34 @@ def compress(  # noqa: PLR0913, PLR0917  # a command has as many as it has optio
 ) -> None:
     """Makes a variant smaller and faster, says what that costs, proves and publishes it.
 
-    The variant is trained when needed and stays as it is; the compressed one is served under a name
-    of its own. What was done before is kept: after Ctrl-C, the same command goes on.
+    Give --method, or --within to search. The variant is trained when needed and stays as it is; the
+    compressed one is served under a name of its own. What was done before is kept: after Ctrl-C,
+    the same command goes on.
     """
+    if (method is None) == (within is None):
+        raise typer.BadParameter("give --method or --within, and not both")
     from exporters.compression import compress as compress_variant
     from exporters.compression import parse_steps
     from exporters.compression.report import cost_table, speed_table
     from exporters.publishing.compressed import publish_compressed
     from exporters.training import train as train_variant
 
-    steps = parse_steps(method)
+    steps = parse_steps(method or ())
     place = Workspace(workspace)
     variant = train_variant(load_recipe(recipe), place)
+    search = None
+    if within is not None:
+        from exporters.compression.search import search as search_variants
+
+        search = search_variants(variant, within, place)
+        steps, refit_head = search.chosen.steps, search.chosen.has_refitted_head
+        name = name or f"{variant.recipe.name}-within-{100 * within:g}".replace(".", "_")
     compressed = compress_variant(variant, steps, place, name=name, is_head_refitted=refit_head)
     print(f"{cost_table(compressed)}\n\n{speed_table(compressed)}\n")
+    if search is not None:
+        from exporters.compression.search_report import verdict, write_search_report
+
+        print(f"{verdict(search, compressed)}\nSearch: {write_search_report(search, compressed)}")
     published = publish_compressed(
         compressed, model_repository, is_batch_dependence_accepted=accept_batch_dependence
     )

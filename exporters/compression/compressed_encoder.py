@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from exporters.atomic import atomic_folder
+from exporters.compression import methods as methods_package
 from exporters.compression.batch_dependence import BatchDependence, measure_batch_dependence
 from exporters.compression.method import ModuleMethod
 from exporters.compression.methods import METHODS
@@ -38,7 +39,7 @@ _FEATURES: Final = "features.safetensors"
 _NOTES: Final = "notes.json"
 _CODE: Final = (
     "exporters.compression.encoder_side",
-    "exporters.compression.methods",
+    "exporters.compression.batch_dependence",
     "exporters.compression.sessions",
     "exporters.conversion.graphs",
     "exporters.conversion.onnx_export",
@@ -121,10 +122,24 @@ def _key(side: EncoderSide, steps: Sequence[Step]) -> str:
             "steps": [[step.method, step.values] for step in steps],
             # A module is changed by what its training reads, the head among it.
             "run": variant.run_folder.name if any(map(_is_on_module, steps)) else "",
-            "code": digest_of_source(_CODE),
+            "code": digest_of_source([*_CODE, *_code_of(steps)]),
             "versions": [onnxruntime.__version__, torch.__version__],
         }
     )
+
+
+def _code_of(steps: Sequence[Step]) -> list[str]:
+    """The modules or packages that hold the steps' methods, and the training of module steps."""
+    functions = [
+        method.change if isinstance(method, ModuleMethod) else method.write
+        for method in (METHODS[step.method] for step in steps)
+    ]
+    depth = len(methods_package.__name__.split(".")) + 1
+    code = {".".join(function.__module__.split(".")[:depth]) for function in functions}
+    if any(map(_is_on_module, steps)):
+        code.add("exporters.compression.recovery")
+        code.add(f"{methods_package.__name__}.structure")  # which distillation uses too
+    return sorted(code)
 
 
 def _is_on_module(step: Step) -> bool:

@@ -14,8 +14,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from exporters.compression.method import GraphMethod, Notes
-from exporters.compression.methods.embedding_rows import store_rows_in_int8
-from exporters.compression.methods.quiet_quantiser import quietly
+from exporters.compression.methods.int8.embedding_rows import store_rows_in_int8
+from exporters.compression.methods.int8.quiet_quantiser import quietly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -18,16 +18,16 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from exporters.compression.method import GraphMethod, Notes, Setting
-from exporters.compression.methods.embedding_rows import store_rows_in_int8
-from exporters.compression.methods.pixel_input import take_pixels_as_they_are
-from exporters.compression.methods.quiet_quantiser import quietly
-from exporters.compression.methods.sensitivity import measure_sensitivity, most_sensitive
+from exporters.compression.methods.int8.embedding_rows import store_rows_in_int8
+from exporters.compression.methods.int8.pixel_input import take_pixels_as_they_are
+from exporters.compression.methods.int8.quiet_quantiser import quietly
+from exporters.compression.methods.int8.sensitivity import measure_sensitivity, most_sensitive
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from exporters.compression.encoder_side import EncoderSide
-    from exporters.compression.methods.sensitivity import LayerError
+    from exporters.compression.methods.int8.sensitivity import LayerError
 
 _REPORTED_LAYERS: Final = 3
 
@@ -36,12 +36,13 @@ def _write(source: Path, target: Path, side: EncoderSide, settings: Mapping[str,
     rows = side.calibration_rows(int(settings["samples"]))
     with tempfile.TemporaryDirectory(prefix="diptych-int8-") as scratch, quietly():
         graph = CalibratedGraph.prepare(source, side, rows, Path(scratch))
-        errors = measure_sensitivity(graph, side, rows)
+        is_wanted = settings["sensitivity"] or settings["leave_out"]
+        errors = measure_sensitivity(graph, side, rows) if is_wanted else ()
         left_out = most_sensitive(errors, int(settings["leave_out"]))
         graph.write(target, without=left_out)
     is_raw = take_pixels_as_they_are(target)
     tables = store_rows_in_int8(target)
-    return _notes(rows, errors, left_out, tables, is_raw=is_raw)
+    return _notes(rows, graph.layers, errors, left_out, tables, is_raw=is_raw)
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ def _policy(graph: onnx.GraphProto) -> tuple[tuple[str, ...] | None, Mapping[str
 
 def _notes(
     rows: Sequence[int],
+    layers: Sequence[str],
     errors: Sequence[LayerError],
     left_out: Sequence[str],
     tables: int,
@@ -134,10 +136,13 @@ def _notes(
     worst = sorted(errors, key=lambda each: each.error, reverse=True)
     named = "; ".join(f"{each.layer} {each.error:.4f}" for each in worst[:_REPORTED_LAYERS])
     sentences = [
-        f"Calibrated on {len(rows)} training examples; {len(errors) - len(left_out)} of "
-        f"{len(errors)} layers are int8.",
-        f"Most sensitive (error of the feature when that layer alone is int8): {named}.",
+        f"Calibrated on {len(rows)} training examples; {len(layers) - len(left_out)} of "
+        f"{len(layers)} layers are int8.",
     ]
+    if errors:
+        sentences.append(
+            f"Most sensitive (error of the feature when that layer alone is int8): {named}."
+        )
     if left_out:
         sentences.append(f"Left in fp32: {', '.join(left_out)}.")
     if is_raw:
@@ -160,6 +165,7 @@ METHOD: Final = GraphMethod(
     settings={
         "samples": Setting(128, 8, 4096, "calibration examples", is_whole=True),
         "leave_out": Setting(0, 0, 256, "most sensitive layers that stay fp32", is_whole=True),
+        "sensitivity": Setting(1, 0, 1, "1: measure each layer's; 0: save the time", is_whole=True),
     },
     precision="int8",
     write=_write,

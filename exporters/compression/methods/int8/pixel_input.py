@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from exporters.compression.methods.embedding_rows import drop_unused_constants
+from exporters.compression.methods.int8.embedding_rows import drop_unused_constants
 from exporters.conversion.graphs import PIXELS
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporters.compression.encoder_side import EncoderSide
-    from exporters.compression.methods.static_int8 import CalibratedGraph
+    from exporters.compression.methods.int8.static import CalibratedGraph
 
 _SAMPLES: Final = 8
 

@@ -1,0 +1,1 @@
+"""Eight bits, with scales fixed beforehand or taken from each batch."""

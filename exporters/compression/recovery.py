@@ -1,0 +1,151 @@
+"""Short training that leads a changed encoder back to what the original says.
+
+The original is the teacher and the training split is the data; labels are not needed. Feature
+distillation as in Romero et al. 2015, "FitNets: Hints for Thin Deep Nets"; with a temperature,
+also the head's answers, as in Hinton et al. 2015, "Distilling the Knowledge in a Neural Network".
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import torch
+from torch.nn import functional
+
+from exporters.compression.side import Side
+from exporters.heads import head_for
+from exporters.progress import progress
+from gateway.contract.manifest import ModalitySet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor, nn
+
+    from exporters.compression.encoder_side import EncoderSide
+
+_BATCHES: Final = {Side.TEXT: 32, Side.IMAGE: 16}
+_LEARNING_RATE: Final = 2e-4
+_VALIDATED: Final = 96
+"""Validation examples that say whether an epoch helped."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned from the teacher.
+
+    Attributes:
+        epochs: passes over the training split.
+        temperature: softens the answers that are to be matched; 0: features alone.
+        label_weight: of the true labels beside the teacher's answers; 0: unlabelled pairs do.
+    """
+
+    epochs: int
+    temperature: float = 0.0
+    label_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How far the features were off before and after, relative to their spread."""
+
+    error_before: float
+    error_after: float
+
+    def __str__(self) -> str:
+        return (
+            f"Features were off by {self.error_before:.3f} of their spread before the recovery "
+            f"training and by {self.error_after:.3f} after it (validation examples)."
+        )
+
+
+def recover(module: nn.Module, side: EncoderSide, lesson: Lesson) -> Recovery:
+    """Trains a module in place; the epoch that validates best is kept.
+
+    Normalisation statistics stay as they are: there are too few examples to measure them again.
+    """
+    split = side.variant.split
+    validation = [int(row) for row in split.validation[:_VALIDATED]]
+    before = best = _error(module, side, validation)
+    if lesson.epochs == 0:
+        return Recovery(before, before)
+    best_state = copy.deepcopy(module.state_dict())
+    module.eval().requires_grad_(requires_grad=True)
+    batch = _BATCHES[side.side]
+    steps = lesson.epochs * -(-len(split.train) // batch)
+    optimiser = torch.optim.AdamW(module.parameters(), lr=_LEARNING_RATE, weight_decay=0.0)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    with progress(f"Recovery of the {side.side} encoder", steps) as advance:
+        for _ in range(lesson.epochs):
+            for rows in torch.split(
+                torch.from_numpy(split.train)[torch.randperm(len(split.train))], batch
+            ):
+                loss = _loss(module, side, rows, lesson)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call] # torch ships this method untyped
+                optimiser.step()
+                schedule.step()
+                advance(note=f"loss {loss.item():.3f}")
+            error = _error(module, side, validation)
+            if error < best:
+                best, best_state = error, copy.deepcopy(module.state_dict())
+    module.load_state_dict(best_state)
+    module.requires_grad_(requires_grad=False)
+    return Recovery(before, best)
+
+
+def _loss(module: nn.Module, side: EncoderSide, rows: Tensor, lesson: Lesson) -> Tensor:
+    features = module(*side.tensors(rows.tolist()))
+    loss = _relative_error(features, side.features[rows], side)
+    if lesson.temperature == 0:
+        return loss
+    for modalities in (ModalitySet.BOTH, ModalitySet(side.side.value)):
+        answers = _answers(side, features, rows, modalities)
+        with torch.no_grad():
+            taught = _answers(side, side.features[rows], rows, modalities)
+        # Times the square of the temperature, so that gradients keep their size (Hinton et al.).
+        loss = loss + lesson.temperature**2 * functional.kl_div(
+            (answers / lesson.temperature).log_softmax(dim=-1),
+            (taught / lesson.temperature).log_softmax(dim=-1),
+            reduction="batchmean",
+            log_target=True,
+        )
+        if lesson.label_weight:
+            labels = torch.from_numpy(side.variant.table.label_indices)[rows]
+            loss = loss + lesson.label_weight * functional.cross_entropy(answers, labels)
+    return loss
+
+
+def _answers(side: EncoderSide, features: Tensor, rows: Tensor, modalities: ModalitySet) -> Tensor:
+    """The head's logits, the other encoder being the original."""
+    by_side = {
+        Side.TEXT: side.variant.features.text[rows],
+        Side.IMAGE: side.variant.features.image[rows],
+        side.side: features,
+    }
+    view = head_for(side.variant.head, modalities).eval()
+    wanted = [(modalities.has_text, Side.TEXT), (modalities.has_image, Side.IMAGE)]
+    logits: Tensor = view(*(by_side[each] for is_seen, each in wanted if is_seen))
+    return logits
+
+
+def _error(module: nn.Module, side: EncoderSide, rows: Sequence[int]) -> float:
+    """Root of the relative error, over some examples."""
+    batch = _BATCHES[side.side]
+    module.eval()
+    with torch.inference_mode():
+        features = torch.cat(
+            [
+                module(*side.tensors(rows[start : start + batch]))
+                for start in range(0, len(rows), batch)
+            ]
+        )
+        return float(_relative_error(features, side.features[list(rows)], side).sqrt())
+
+
+def _relative_error(features: Tensor, taught: Tensor, side: EncoderSide) -> Tensor:
+    """Mean squared error in units of the original features' variance."""
+    variance = side.features.var(dim=0).mean()
+    return (features - taught).square().mean() / variance
