@@ -32,6 +32,7 @@ from gateway.classification.brown_out import BrownOutBounds
 from gateway.classification.classifier import Classifier
 from gateway.classification.live import LiveClassifier
 from gateway.classification.outputs import rows_bytes
+from gateway.classification.shadow import Shadows
 from gateway.identity.key_ring import KeyRing
 from gateway.pools.admission import PooledAdmission
 from gateway.pools.dispatch import Dispatcher
@@ -78,6 +79,7 @@ class Collaborators:
     readiness: Readiness
     router: Router
     classifier: LiveClassifier
+    shadows: Shadows
     entrance: Entrance
     limits: EnvelopeLimits
     image_fetcher: ImageFetcher | None
@@ -120,6 +122,8 @@ def make_collaborators(
     router = Router(
         lambda: fleet.catalog, lambda: live.in_force.traffic, settings.default_variant, time.time
     )
+    admission = _admission(settings, fleet, metrics, workers)
+    shadows = Shadows(fleet, lambda: live.in_force.traffic, admission, metrics.shadows)
     return Collaborators(
         settings=settings,
         place=place,
@@ -144,11 +148,13 @@ def make_collaborators(
             ),
             metrics.traffic,
             _brown_out(settings),
+            shadows,
         ),
+        shadows=shadows,
         entrance=Entrance(
             KeyRing(keys),
             RateLimits(time.perf_counter, metrics, workers),
-            _admission(settings, fleet, metrics, workers),
+            admission,
         ),
         limits=EnvelopeLimits(
             max_image_bytes=settings.max_image_bytes,
@@ -264,9 +270,7 @@ def create_app(parts: Collaborators) -> FastAPI:
         ).routes()
     )
     app.include_router(
-        TrafficApi(
-            parts.traffic, lambda: parts.fleet.catalog, parts.router, parts.metrics.traffic
-        ).routes()
+        TrafficApi(parts.traffic, lambda: parts.fleet.catalog, parts.router, parts.metrics).routes()
     )
     app.include_router(AdminApi(parts.traffic_admin, parts.traffic).routes())
     return app

@@ -130,6 +130,7 @@ async def serve_until(
         with _http_socket(settings, place) as http_socket:
             await _run_servers(stop, parts, http_socket, on_started)
     finally:
+        await parts.shadows.close()
         await parts.watch.close()
         if parts.image_fetcher is not None:
             await parts.image_fetcher.close()

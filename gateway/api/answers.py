@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.catalog import Catalog, Variant
     from gateway.classification.live import RoutedAnswer
+    from gateway.routing.plan import Plan
     from gateway.routing.router import Decision
 
 
@@ -71,11 +74,26 @@ def modality_names(modalities: ModalitySet) -> list[str]:
     return names
 
 
-def models_answer(catalog: Catalog, default: Variant | None) -> dict[str, Any]:
-    """Returns the JSON of the catalog, a `schemas.ModelsAnswer`."""
+def models_answer(
+    catalog: Catalog,
+    default: Decision | None,
+    plan: Plan,
+    gates: Mapping[tuple[str, str], str],
+    now_s: float,
+) -> dict[str, Any]:
+    """Returns the JSON of the catalog and of what it serves, a `schemas.ModelsAnswer`."""
     return {
         "models": [
-            _model(variant, is_default=variant is default)
+            {
+                **_model(variant),
+                **_default(variant, default),
+                "experiments": _experiments(variant.name, plan, gates, now_s),
+                "shadows": [
+                    each.name
+                    for each in plan.shadows
+                    if each.is_running and each.candidate == variant.name
+                ],
+            }
             for _, variant in sorted(catalog.variants.items())
         ],
         "not_routed": [
@@ -90,13 +108,35 @@ def models_answer(catalog: Catalog, default: Variant | None) -> dict[str, Any]:
     }
 
 
-def _model(variant: Variant, *, is_default: bool) -> dict[str, Any]:
+def _default(variant: Variant, default: Decision | None) -> dict[str, Any]:
+    is_default = default is not None and default.variant.name == variant.name
+    return {
+        "is_default": is_default,
+        "default_reason": default.reason if default is not None and is_default else None,
+    }
+
+
+def _experiments(
+    name: str, plan: Plan, gates: Mapping[tuple[str, str], str], now_s: float
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each.name,
+            "share": round(each.definition.share_of(name), 6),
+            "is_control": each.definition.control == name,
+            "gate": gates.get((each.name, name)),
+        }
+        for each in plan.experiments
+        if each.is_running(now_s) and name in each.definition.arms
+    ]
+
+
+def _model(variant: Variant) -> dict[str, Any]:
     manifests = {modalities: variant.ensembles[modalities].manifest for modalities in ModalitySet}
     whole = manifests[ModalitySet.BOTH]
     return {
         "variant": variant.name,
         "digest": variant.digest,
-        "is_default": is_default,
         "labels": list(variant.labels),
         "modality_sets": list(manifests),
         "quality": {name: each.quality.model_dump() for name, each in manifests.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
@@ -20,9 +21,9 @@ from gateway.errors import VariantUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.catalog import Catalog, Variant
+    from gateway.catalog import Catalog
     from gateway.readiness import Readiness
-    from gateway.routing.router import Router
+    from gateway.routing.router import Decision, Router
 
 
 class OperationsApi:
@@ -87,7 +88,12 @@ class OperationsApi:
 
     async def models(self) -> Response:
         """What can be asked for in `variant`, and what is not routed with the reason."""
-        return _json_response(models_answer(self._catalog(), self._default()))
+        router = self._router
+        return _json_response(
+            models_answer(
+                self._catalog(), self._default(), router.plan, router.gates(), time.time()
+            )
+        )
 
     async def live(self) -> Response:
         """Says yes as long as the event loop turns; Triton has no part in it."""
@@ -112,9 +118,9 @@ class OperationsApi:
             headers=page_headers("style-src 'unsafe-inline'"),
         )
 
-    def _default(self) -> Variant | None:
+    def _default(self) -> Decision | None:
         try:
-            return self._router.default().variant
+            return self._router.default()
         except VariantUnavailableError:
             return None
 

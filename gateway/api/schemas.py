@@ -153,12 +153,28 @@ class BatchAnswer(_Closed):
     items: list[BatchResult]
 
 
+class ModelExperimentAnswer(_Closed):
+    """A running experiment that a variant is part of; `gate` says why it gets none of its share."""
+
+    name: str
+    share: float
+    is_control: bool
+    gate: str | None
+
+
 class ModelAnswer(_Closed):
-    """A variant that is routed."""
+    """A variant that is routed.
+
+    `is_default`: it answers what names no variant and is in no experiment, because of
+    `default_reason`. `shadows`: those whose candidate it is.
+    """
 
     variant: str
     digest: Digest
     is_default: bool
+    default_reason: Reason | None
+    experiments: list[ModelExperimentAnswer]
+    shadows: list[str]
     labels: list[str]
     modality_sets: list[ModalitySet]
     quality: dict[ModalitySet, Quality]

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gateway.catalog import Catalog
+    from gateway.routing.definitions import ShadowDefinition
     from gateway.routing.plan import Experiment
     from gateway.routing.router import Decision
     from gateway.telemetry.arm_figures import Distribution
+    from gateway.telemetry.metrics import Metrics
+    from gateway.telemetry.shadow_metrics import ShadowMetrics
     from gateway.telemetry.traffic_metrics import TrafficMetrics
     from gateway.traffic.live import LiveTraffic, SourceState
     from gateway.traffic.stored import RuleKey
@@ -96,12 +99,35 @@ class ExperimentAnswer(_Closed):
     arms: list[ArmAnswer]
 
 
+class ShadowAnswer(_Closed):
+    """One shadow. `outcomes` as the metric `diptych_gateway_shadow_calls_total` names them.
+
+    `agreement`: share of the compared requests with the same best label; null without any.
+    `distance`: mean total variation of the probabilities, and what 99 of 100 are at or below.
+    """
+
+    name: str
+    candidate: str
+    of: str | None
+    share: float
+    is_running: bool
+    is_served: bool
+    origin: Origin
+    etag: str
+    outcomes: dict[str, int]
+    agreement: float | None
+    distance: dict[Literal["mean", "p99"], float | None]
+    answer_ms: LatencyAnswer
+    candidate_ms: LatencyAnswer
+
+
 class TrafficAnswer(_Closed):
     """Everything; experiments in the order in which they are asked."""
 
     sources: SourcesAnswer
     default: DefaultAnswer
     experiments: list[ExperimentAnswer]
+    shadows: list[ShadowAnswer]
 
 
 def traffic_answer(
@@ -109,11 +135,11 @@ def traffic_answer(
     catalog: Catalog,
     gates: Mapping[tuple[str, str], str],
     default: Decision | None,
-    metrics: TrafficMetrics,
+    metrics: Metrics,
     now_s: float,
 ) -> dict[str, Any]:
     """Returns a `TrafficAnswer`."""
-    figures = _Figures(metrics)
+    figures = _Figures(metrics.traffic)
     in_force = live.in_force
     return {
         "sources": {origin: _source(state) for origin, state in live.states.items()},
@@ -129,6 +155,14 @@ def traffic_answer(
                 "arms": _arms(each.definition, catalog, gates, figures),
             }
             for each in in_force.traffic.plan.experiments
+        ],
+        "shadows": [
+            {
+                **_rule(live, (Kind.SHADOW, each.name)),
+                **_shadow(each, metrics.shadows),
+                "is_served": each.candidate in catalog.variants,
+            }
+            for each in in_force.traffic.plan.shadows
         ],
     }
 
@@ -179,12 +213,11 @@ def _arms(
     gates: Mapping[tuple[str, str], str],
     figures: _Figures,
 ) -> list[dict[str, Any]]:
-    total = sum(arm.weight for arm in definition.arms.values())
     return [
         {
             "variant": name,
             "weight": arm.weight,
-            "share": round(arm.weight / total, 6),
+            "share": round(definition.share_of(name), 6),
             "is_control": name == definition.control,
             "digest": catalog.variants[name].digest if name in catalog.variants else None,
             "gate": gates.get((definition.name, name)),
@@ -193,6 +226,27 @@ def _arms(
         }
         for name, arm in definition.arms.items()
     ]
+
+
+def _shadow(shadow: ShadowDefinition, metrics: ShadowMetrics) -> dict[str, Any]:
+    outcomes = metrics.outcomes(shadow.name)
+    agreed, differed = outcomes.get("agreed", 0), outcomes.get("differed", 0)
+    distance = metrics.distance(shadow.name)
+    return {
+        "name": shadow.name,
+        "candidate": shadow.candidate,
+        "of": shadow.of,
+        "share": shadow.share,
+        "is_running": shadow.is_running,
+        "outcomes": outcomes,
+        "agreement": round(agreed / (agreed + differed), 4) if agreed + differed else None,
+        "distance": {
+            "mean": None if distance is None else distance.mean,
+            "p99": None if distance is None else distance.quantile(0.99),
+        },
+        "answer_ms": latency(metrics.seconds(shadow.name, "answer")),
+        "candidate_ms": latency(metrics.seconds(shadow.name, "candidate")),
+    }
 
 
 def latency(seconds: Distribution | None) -> dict[str, float | None]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.catalog import Catalog
     from gateway.routing.router import Decision, Router
-    from gateway.telemetry.traffic_metrics import TrafficMetrics
+    from gateway.telemetry.metrics import Metrics
     from gateway.traffic.live import LiveTraffic
 
 
@@ -36,7 +36,7 @@ class TrafficApi:
         live: LiveTraffic,
         catalog: Callable[[], Catalog],
         router: Router,
-        metrics: TrafficMetrics,
+        metrics: Metrics,
     ) -> None:
         self._live = live
         self._catalog = catalog

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gateway.classification.brown_out import BrownOutBounds
     from gateway.classification.classifier import Classifier
+    from gateway.classification.shadow import Shadows
     from gateway.classification.values import Classification, ClassifyRequest
     from gateway.routing.router import Decision, Router
     from gateway.telemetry.traffic_metrics import TrafficMetrics
@@ -38,6 +39,7 @@ class LiveClassifier:
         classifier: classifies.
         metrics: what came of each arm goes there.
         brown_out: when an input may be left out under overload; None: never.
+        shadows: see each answered request.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class LiveClassifier:
         classifier: Classifier,
         metrics: TrafficMetrics,
         brown_out: BrownOutBounds | None,
+        shadows: Shadows,
     ) -> None:
         self._router = router
         self._classifier = classifier
         self._metrics = metrics
         self._brown_out = brown_out
+        self._shadows = shadows
 
     def decide(self, request: ClassifyRequest) -> Decision:
         """Decides which variant answers.
@@ -79,12 +83,14 @@ class LiveClassifier:
             on_reused: see `Classifier.classify`.
         """
         try:
-            return await self._classify(request, decision, on_reused)
+            routed = await self._classify(request, decision, on_reused)
         except VariantUnavailableError:
             instead = self._router.gate(decision)
             if instead is None:
                 raise
-            return await self._classify(request, instead, on_reused)
+            routed = await self._classify(request, instead, on_reused)
+        self._shadows.offer(request, routed.classification)
+        return routed
 
     async def _classify(
         self, request: ClassifyRequest, decision: Decision, on_reused: Callable[[], None]

@@ -62,6 +62,11 @@ class PooledAdmission:
         """Requests inside now."""
         return sum(each.admission.count for each in self._gates)
 
+    @property
+    def has_slack(self) -> bool:
+        """Whether at most half of the places are taken: room for work that nobody waits for."""
+        return 2 * self.count <= sum(each.admission.limit for each in self._gates)
+
     def deadline(self, arrived_s: float) -> Deadline:
         """Returns the service's own deadline of a request that arrived at `arrived_s`."""
         return self._gates[0].admission.deadline(arrived_s)

@@ -105,6 +105,10 @@ class ExperimentDefinition(_Definition):
     stop_at: AwareDatetime | None = None
     salt: Value | None = None
 
+    def share_of(self, arm: str) -> float:
+        """Returns an arm's share of the units, 0 to 1."""
+        return self.arms[arm].weight / sum(each.weight for each in self.arms.values())
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if self.control not in self.arms:

@@ -125,6 +125,11 @@ class Router:
         """
         return self._default(self._catalog(), self._traffic())
 
+    @property
+    def plan(self) -> Plan:
+        """Experiments and shadows that are in force."""
+        return self._traffic().plan
+
     def gates(self) -> Mapping[tuple[str, str], str]:
         """Returns the reason of each arm that gets no traffic, by experiment and arm."""
         suspended = {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.telemetry.pool_metrics import PoolMetrics
+from gateway.telemetry.shadow_metrics import ShadowMetrics
 from gateway.telemetry.shown_gauge import ShownGauge
 from gateway.telemetry.traffic_metrics import TrafficMetrics
 
@@ -68,6 +69,7 @@ class Metrics:
         self.registry = registry
         self.pools = PoolMetrics(registry)
         self.traffic = TrafficMetrics(registry)
+        self.shadows = ShadowMetrics(registry)
         self._fault_code = _Bounded(_MAX_FAULT_CODES)
         self._requests = Counter(
             "diptych_gateway_requests_total",

@@ -42,6 +42,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         failure: status and message with which every ModelInfer fails, or None.
         delay_s: how long every ModelInfer takes.
         native_kind: instance kind of a native step of each ensemble; None: there is none.
+        held: calls of models whose names begin with it wait for `release`.
         port: the port it listens on, after `start`.
     """
 
@@ -55,6 +56,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self.running = 0
         self.most_running = 0
         self.release = asyncio.Event()
+        self.held: str | None = None
         self.is_silent = False
         self.failure: tuple[grpc.StatusCode, str] | None = None
         self.delay_s = 0.0
@@ -142,6 +144,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         }
         if set(inputs) != wanted:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "unexpected inference input")
+        if self.held is not None and request.model_name.startswith(self.held):
+            await self.release.wait()
         text = inputs.get("TEXT", b"").decode()
         if (behave := _BEHAVIOURS.get(text)) is not None:
             await behave(self, context)

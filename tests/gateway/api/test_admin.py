@@ -2,82 +2,23 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway.api.admin_schemas import AuditAnswer, OutcomeAnswer, RuleAnswer, RulesAnswer
 from gateway.api.proto.diptych.v1 import classify_pb2
-from gateway.api.schemas import ClassifyAnswer
-from gateway.api.traffic_answers import TrafficAnswer
-from tests.gateway.key_files import Keys
-from tests.gateway.manifests import make_repository
-from tests.gateway.storage.databases import sqlite_url
+from gateway.api.schemas import ModelsAnswer
+from tests.gateway.admin import ALL_TO_OTHER, EXPERIMENT, Admin, run_admin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    import httpx
-
-    from tests.gateway.conftest import RunningGateway, StartGateway
+    from tests.gateway.conftest import StartGateway
     from tests.gateway.fake_triton import FakeTriton
 
 pytestmark = pytest.mark.anyio
-
-ALL_TO_OTHER = {"control": "demo", "arms": {"demo": {"weight": 0}, "other": {"weight": 1}}}
-EXPERIMENT = "/v1/admin/experiments/heads"
-
-
-@dataclass
-class Admin:
-    """A gateway with a database, and an admin of it."""
-
-    gateway: RunningGateway
-    key: str
-    other_key: str
-
-    async def call(
-        self, method: str, path: str, body: Any = None, **headers: str
-    ) -> httpx.Response:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.gateway.http.request(
-            method, path, json=body, headers={"x-api-key": self.key, **named}
-        )
-
-    async def classify(self, **fields: Any) -> dict[str, Any]:
-        response = await self.call("POST", "/v1/classify", {"text": "a", **fields})
-        assert response.status_code == 200, response.text
-        answer: dict[str, Any] = response.json()
-        ClassifyAnswer.model_validate(answer)
-        return answer
-
-    async def traffic(self) -> dict[str, Any]:
-        answer: dict[str, Any] = (await self.call("GET", "/v1/experiments")).json()
-        TrafficAnswer.model_validate(answer)
-        return answer
-
-
-@asynccontextmanager
-async def run_admin(
-    start_gateway: StartGateway, triton: FakeTriton, folder: Path, **settings: object
-) -> AsyncIterator[Admin]:
-    triton.repository |= make_repository(
-        variant="other", created_at=datetime(2025, 1, 1, tzinfo=UTC)
-    )
-    keys = Keys(folder)
-    key, other_key = keys.add("ops", "admin", "classify"), keys.add("shop")
-    changes = {
-        "api_keys_file": keys.path,
-        "database_url": sqlite_url(folder),
-        "experiments_refresh_s": 0.05,
-        **settings,
-    }
-    async with start_gateway(**changes) as gateway:
-        yield Admin(gateway, key, other_key)
 
 
 @pytest.fixture
@@ -129,6 +70,20 @@ async def test_eligibility_means_the_same_over_headers_fields_and_grpc(admin: Ad
     request = classify_pb2.ClassifyRequest(text="a", metadata={"country": "de"})
     answer = await admin.gateway.grpc.Classify(request, metadata=(("x-api-key", admin.key),))
     assert answer.variant == "other"
+
+
+async def test_models_shows_what_each_variant_serves(admin: Admin) -> None:
+    arms = {"demo": {"weight": 3}, "other": {"weight": 1}}
+    await admin.call("PUT", EXPERIMENT, {"control": "demo", "arms": arms})
+    await admin.call("PUT", "/v1/admin/shadows/s", {"candidate": "other", "share": 0.1})
+    answer = (await admin.call("GET", "/v1/models")).json()
+    ModelsAnswer.model_validate(answer)
+    demo, other = answer["models"]
+    assert (demo["default_reason"], other["default_reason"]) == ("newest", None)
+    assert demo["experiments"] == [
+        {"name": "heads", "share": 0.75, "is_control": True, "gate": None}
+    ]
+    assert (other["experiments"][0]["share"], other["shadows"]) == (0.25, ["s"])
 
 
 async def test_override_by_key_id(admin: Admin) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.errors import TrafficPlanError
 from gateway.routing.definitions import ExperimentDefinition, to_json
 from gateway.traffic.file import MAX_FILE_BYTES, parse_file, read_bytes
+from tests.readme_examples import example
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,3 +91,9 @@ def test_to_json_is_read_back_as_it_was(fields: dict[str, object]) -> None:
         {"name": "n", "control": "demo", "arms": {"demo": {"weight": 1}}, **fields}
     )
     assert ExperimentDefinition.model_validate(to_json(definition)) == definition
+
+
+def test_readme_example_is_a_whole_file() -> None:
+    file = parse_file(example("toml", "experiments").encode())
+    assert [each.name for each in file.experiments] == ["heads-in-germany", "encoders"]
+    assert file.shadows
