@@ -17,6 +17,7 @@ from gateway.admission.rate_limits import RateLimits
 from gateway.api.access_log import AccessLog
 from gateway.api.admin import AdminApi
 from gateway.api.authentication import Authentication
+from gateway.api.connections import ConnectionLimits
 from gateway.api.edge import Edge
 from gateway.api.entrance import Entrance
 from gateway.api.envelope import EnvelopeLimits
@@ -34,6 +35,7 @@ from gateway.classification.live import LiveClassifier
 from gateway.classification.outputs import rows_bytes
 from gateway.classification.shadow import Shadows
 from gateway.identity.key_ring import KeyRing
+from gateway.listening import affordable_connections
 from gateway.pools.admission import PooledAdmission
 from gateway.pools.dispatch import Dispatcher
 from gateway.pools.fleet import Fleet
@@ -81,6 +83,7 @@ class Collaborators:
     classifier: LiveClassifier
     shadows: Shadows
     entrance: Entrance
+    connection_limits: ConnectionLimits
     limits: EnvelopeLimits
     image_fetcher: ImageFetcher | None
     database: Database | None
@@ -155,6 +158,13 @@ def make_collaborators(
             KeyRing(keys),
             RateLimits(time.perf_counter, metrics, workers),
             admission,
+        ),
+        connection_limits=ConnectionLimits(
+            max_connections=affordable_connections(-(-settings.max_connections // workers)),
+            max_head_bytes=settings.max_head_bytes,
+            head_timeout_s=settings.receive_timeout_s,
+            body_timeout_s=settings.receive_timeout_s + settings.batch_budget_ms / 1000,
+            idle_timeout_s=settings.idle_timeout_s,
         ),
         limits=EnvelopeLimits(
             max_image_bytes=settings.max_image_bytes,
@@ -286,7 +296,13 @@ def create_grpc_server(parts: Collaborators) -> GrpcServer:
         parts.readiness,
         parts.access_log,
     )
-    return GrpcServer(service, parts.readiness, parts.limits, has_siblings=parts.place is not None)
+    return GrpcServer(
+        service,
+        parts.readiness,
+        parts.limits,
+        parts.connection_limits,
+        has_siblings=parts.place is not None,
+    )
 
 
 async def _pass_to_edge(request: Request, error: Exception) -> NoReturn:

@@ -4,6 +4,8 @@ GatewayError
 ├── RequestError                     the caller can repair it; what it says is safe to show
 │   ├── MalformedRequestError            the envelope cannot be read: syntax, names, types, ranges
 │   ├── UnsupportedContentTypeError      a media type that no route reads
+│   ├── HeadTooLargeError                request line and headers above their limit
+│   ├── RequestTimeoutError              it came too slowly
 │   ├── PayloadTooLargeError             a body, an image, a text or a batch above its limit
 │   ├── InvalidInputError                well formed, but the image or text cannot be classified
 │   ├── UnknownVariantError              no variant of that name
@@ -95,6 +97,34 @@ class MalformedRequestError(RequestError):
 
 class UnsupportedContentTypeError(RequestError):
     """The request's media type is not one that the route reads."""
+
+
+class HeadTooLargeError(RequestError):
+    """The request line and the headers are above their limit."""
+
+    def __init__(self, what: str, limit: int) -> None:
+        super().__init__(
+            "head_too_large",
+            f"The head of a request may have {limit} {what}. Send fewer or shorter headers; "
+            "cookies are often the longest.",
+            limit=limit,
+        )
+
+
+class RequestTimeoutError(RequestError):
+    """The request came too slowly.
+
+    Attributes:
+        part: which part, `head` or `body`.
+    """
+
+    def __init__(self, part: str, timeout_s: float) -> None:
+        self.part = part
+        super().__init__(
+            "request_timeout",
+            f"The {part} of the request was not complete within {timeout_s:g} seconds. Send it "
+            "again at once as a whole.",
+        )
 
 
 class PayloadTooLargeError(RequestError):

@@ -1,17 +1,24 @@
 """Binds the addresses that the gateway listens on, alone or for several workers.
 
+What is accepted on them has its peer probed while nothing is said.
+
 Workers listen side by side, each on a socket of its own, by SO_REUSEPORT: the kernel spreads the
 connections among them, and those of a worker that ends go to the others from then on.
 """
 
 from __future__ import annotations
 
+import resource
 import socket
 from typing import Final, Literal
 
 from gateway.errors import BindError
 
 _BACKLOG: Final = 2048
+_OTHER_FILES: Final = 256  # calls to Triton, gRPC, logs, the database
+_PROBE_AFTER_S: Final = 60
+_PROBE_EVERY_S: Final = 15
+_PROBES: Final = 4
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -21,9 +28,11 @@ def bind(host: str, port: int) -> socket.socket:
         BindError: the address is taken or not ours.
     """
     try:
-        return socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
+        bound = socket.create_server((host, port), family=_family(host), backlog=_BACKLOG)
     except OSError as error:
         raise BindError("HTTP", f"{host}:{port}") from error
+    _probe_peers(bound)
+    return bound
 
 
 def bind_beside(host: str, port: int) -> socket.socket:
@@ -35,9 +44,29 @@ def bind_beside(host: str, port: int) -> socket.socket:
         BindError: the address is taken or not ours.
     """
     try:
-        return _bound(host, port, is_shared=True)
+        bound = _bound(host, port, is_shared=True)
     except OSError as error:
         raise BindError("HTTP", f"{host}:{port}") from error
+    _probe_peers(bound)
+    return bound
+
+
+def affordable_connections(wanted: int) -> int:
+    """Makes room for connections among the open files that the system allows this process.
+
+    Args:
+        wanted: connections.
+
+    Returns:
+        As many, or what the hard limit of open files leaves.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _OTHER_FILES
+    if hard != resource.RLIM_INFINITY:
+        needed = min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    return max(1, needed - _OTHER_FILES)
 
 
 def reserve(protocol: Literal["HTTP", "GRPC"], host: str, port: int) -> socket.socket:
@@ -70,6 +99,14 @@ def _bound(host: str, port: int, *, is_shared: bool) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def _probe_peers(bound: socket.socket) -> None:
+    """Lets accepted sockets inherit that a peer which is gone without a word is found in time."""
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER_S)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_EVERY_S)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
 
 
 def _family(host: str) -> socket.AddressFamily:

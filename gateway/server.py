@@ -16,11 +16,12 @@ import math
 import signal
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import uvicorn
 
-from gateway.api.http_protocol import TimedHttpProtocol
+from gateway.api.connections import Connections
+from gateway.api.http_protocol import GuardedHttpProtocol
 from gateway.app import Collaborators, create_app, create_grpc_server, make_collaborators
 from gateway.identity.exposure import first_keys, is_loopback
 from gateway.identity.keys_watch import KeysWatch
@@ -43,7 +44,16 @@ _LAST_READ_S: Final = 0.1
 
 
 class _HttpServer(uvicorn.Server):
-    """Uvicorn without its own signal handling, which would end the process by the signal."""
+    """Uvicorn without its own signal handling, which would end the process by the signal.
+
+    Args:
+        config: of uvicorn.
+        protocol: makes the protocol of one connection.
+    """
+
+    def __init__(self, config: uvicorn.Config, protocol: Callable[..., asyncio.Protocol]) -> None:
+        super().__init__(config)
+        self._protocol = protocol
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -76,8 +86,8 @@ class _HttpServer(uvicorn.Server):
                 await loop.connect_accepted_socket(self._make_protocol, connection)
 
     def _make_protocol(self) -> asyncio.Protocol:
-        """Makes the protocol of one connection as uvicorn (0.51) does."""
-        return TimedHttpProtocol(
+        """Makes the protocol of one connection as uvicorn (0.54) does."""
+        return self._protocol(
             config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
 
@@ -151,7 +161,7 @@ async def _run_servers(
     on_started: Callable[[Ports], None],
 ) -> None:
     settings = parts.settings
-    http_server = _http_server(create_app(parts), settings)
+    http_server = _http_server(create_app(parts), parts)
     grpc_server = create_grpc_server(parts)
     ports = Ports(
         http=http_socket.getsockname()[1],
@@ -210,19 +220,24 @@ async def _drain(
     await asyncio.gather(serving, grpc_server.stop(parts.settings.drain_timeout_s))
 
 
-def _http_server(app: FastAPI, settings: Settings) -> _HttpServer:
+def _http_server(app: FastAPI, parts: Collaborators) -> _HttpServer:
+    settings = parts.settings
+    protocol = partial(GuardedHttpProtocol, Connections(parts.connection_limits, parts.metrics))
     return _HttpServer(
         uvicorn.Config(
             app,
-            http=TimedHttpProtocol,
+            http=cast("type[GuardedHttpProtocol]", protocol),  # it is called, and no more
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            # Our own timer ends idle connections; this one would end them at other moments too.
+            timeout_keep_alive=math.ceil(settings.idle_timeout_s) + 1,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
-        )
+        ),
+        protocol,
     )
 
 

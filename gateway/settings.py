@@ -125,6 +125,29 @@ class Settings(BaseSettings):
         description="Whether an answer computed for one caller may be given to another; how soon "
         "it comes then tells that somebody asked the same.",
     )
+    max_connections: int = Field(
+        4096,
+        ge=1,
+        description="Most HTTP connections at a time; a new one then takes the place of the one "
+        "that has waited longest for a request.",
+    )
+    max_head_bytes: int = Field(
+        16 * 1024, ge=1024, description="Longest request line and headers together, in bytes."
+    )
+    receive_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        le=600,
+        description="Longest time until the head of a request is complete, or its answer is read, "
+        "in seconds; until its body is, the budget of a batch is added.",
+    )
+    idle_timeout_s: float = Field(
+        75.0,
+        gt=0,
+        le=3600,
+        description="How long a connection is kept open without a request, in seconds; longer than "
+        "a balancer in front keeps it.",
+    )
     request_budget_ms: float = Field(
         500.0,
         gt=0,

@@ -13,12 +13,18 @@ from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
 from gateway.errors import BindError
 
 if TYPE_CHECKING:
+    from gateway.api.connections import ConnectionLimits
     from gateway.api.envelope import EnvelopeLimits
     from gateway.api.grpc_service import ClassifierService
     from gateway.readiness import Readiness
 
 _ENVELOPE_BYTES: Final = 64 * 1024
 _HEALTH_REFRESH_S: Final = 1.0
+_MS: Final = 1000
+_PING_EVERY_S: Final = 30.0
+_PINGS_ALLOWED_EVERY_S: Final = 10.0
+_MAX_CONNECTION_AGE_S: Final = 1800.0
+_MAX_CALLS_PER_CONNECTION: Final = 1000
 _SERVICE: Final = classify_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
 
@@ -30,6 +36,7 @@ class GrpcServer:
         readiness: what the health service tells, under the service's name and under "".
         limits: give the largest message.
         has_siblings: whether other workers of this gateway listen on the same port.
+        connections: what clients may hold; the same as over HTTP.
     """
 
     def __init__(
@@ -37,6 +44,7 @@ class GrpcServer:
         service: ClassifierService,
         readiness: Readiness,
         limits: EnvelopeLimits,
+        connections: ConnectionLimits,
         *,
         has_siblings: bool,
     ) -> None:
@@ -49,6 +57,7 @@ class GrpcServer:
                 # Strangers on one port would share its calls: a taken port is to be an error. Of
                 # workers their parent keeps it; see `listening`.
                 ("grpc.so_reuseport", int(has_siblings)),
+                *_connection_options(connections),
             ]
         )
         classify_pb2_grpc.add_ClassifierServicer_to_server(service, self._server)
@@ -93,3 +102,27 @@ class GrpcServer:
     async def stop(self, grace_s: float) -> None:
         """Accepts no more calls and waits for those in flight, `grace_s` at most."""
         await self._server.stop(grace_s)
+
+
+def _connection_options(limits: ConnectionLimits) -> list[tuple[str, int]]:
+    """Returns what keeps clients that are slow, idle or gone from holding the server (gRPC A8, A9).
+
+    A connection ends after half an hour, between calls or, for a stream that goes on, a receive
+    timeout later: so calls spread over replicas that have come since. Clients connect again by
+    themselves.
+    """
+    return [
+        ("grpc.max_allowed_incoming_connections", limits.max_connections),
+        ("grpc.max_concurrent_streams", _MAX_CALLS_PER_CONNECTION),
+        # Above the first calls are refused at random, above the second always.
+        ("grpc.max_metadata_size", limits.max_head_bytes),
+        ("grpc.absolute_max_metadata_size", limits.max_head_bytes),
+        ("grpc.server_handshake_timeout_ms", int(_MS * limits.head_timeout_s)),
+        ("grpc.keepalive_time_ms", int(_MS * _PING_EVERY_S)),
+        ("grpc.keepalive_timeout_ms", int(_MS * limits.head_timeout_s)),
+        ("grpc.http2.min_ping_interval_without_data_ms", int(_MS * _PINGS_ALLOWED_EVERY_S)),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.max_connection_idle_ms", int(_MS * limits.idle_timeout_s)),
+        ("grpc.max_connection_age_ms", int(_MS * _MAX_CONNECTION_AGE_S)),
+        ("grpc.max_connection_age_grace_ms", int(_MS * limits.body_timeout_s)),
+    ]

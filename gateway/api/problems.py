@@ -51,6 +51,9 @@ KINDS: Final[dict[type[errors.GatewayError], ProblemKind]] = {
     errors.UnknownVariantError: ProblemKind(
         404, "unknown-variant", "Unknown variant", _CODE.NOT_FOUND
     ),
+    errors.RequestTimeoutError: ProblemKind(
+        408, "request-timeout", "Request timeout", _CODE.DEADLINE_EXCEEDED
+    ),
     errors.UnknownRuleError: ProblemKind(404, "unknown-rule", "Unknown rule", _CODE.NOT_FOUND),
     errors.ConflictError: ProblemKind(409, "conflict", "Conflict", _CODE.FAILED_PRECONDITION),
     errors.PreconditionFailedError: ProblemKind(
@@ -67,6 +70,9 @@ KINDS: Final[dict[type[errors.GatewayError], ProblemKind]] = {
     ),
     errors.AdmissionRefusedError: ProblemKind(
         429, "admission-refused", "Refused at arrival", _CODE.RESOURCE_EXHAUSTED
+    ),
+    errors.HeadTooLargeError: ProblemKind(
+        431, "head-too-large", "Request head too large", _CODE.INVALID_ARGUMENT
     ),
     errors.ClientDisconnectedError: ProblemKind(
         499, "client-disconnected", "Client disconnected", _CODE.CANCELLED

@@ -148,6 +148,20 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._connections = Gauge(
+            "diptych_gateway_connections",
+            "HTTP connections that are open.",
+            multiprocess_mode="livesum",
+            registry=registry,
+        )
+        self._connection_ends = Counter(
+            "diptych_gateway_connection_ends_total",
+            "HTTP connections that the gateway ended by itself, by reason: `head_late`, "
+            "`head_too_large`, `body_late`, `body_unwanted`, `answer_not_read`, `idle`, "
+            "`made_way` for a new one, `no_room`.",
+            ("reason",),
+            registry=registry,
+        )
         self._api_keys = Gauge(
             "diptych_gateway_api_keys",
             "API keys that are loaded.",
@@ -277,6 +291,14 @@ class Metrics:
     def set_answer_cache_bytes(self, size_bytes: int) -> None:
         """Sets what cached answers take."""
         self._answer_cache_bytes.set(size_bytes)
+
+    def set_connections(self, count: int) -> None:
+        """Sets how many HTTP connections are open."""
+        self._connections.set(count)
+
+    def count_connection_end(self, reason: str) -> None:
+        """Counts one HTTP connection that the gateway ended."""
+        self._connection_ends.labels(reason).inc()
 
     def set_api_keys(self, count: int) -> None:
         """Sets how many API keys are loaded."""

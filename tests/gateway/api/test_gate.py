@@ -25,10 +25,10 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def full_gateway(
-    start_gateway: StartGateway, triton: FakeTriton
+    start_gateway: StartGateway, triton: FakeTriton, **settings: object
 ) -> AsyncIterator[RunningGateway]:
     """A gateway with one place, which is taken until the end of the block."""
-    async with start_gateway(max_concurrency=1) as gateway:
+    async with start_gateway(max_concurrency=1, **settings) as gateway:
         taken = asyncio.create_task(gateway.http.post("/v1/classify", json={"text": "wait"}))
         await eventually(lambda: triton.running == 1)
         yield gateway
@@ -96,11 +96,11 @@ async def test_gate_client_that_expects_100_gets_429_and_never_sends(
 async def test_gate_refused_connection_that_goes_idle_is_closed(
     start_gateway: StartGateway, triton: FakeTriton
 ) -> None:
-    async with full_gateway(start_gateway, triton) as gateway, connection(gateway) as (read, write):
+    starting = full_gateway(start_gateway, triton, idle_timeout_s=0.2)
+    async with starting as gateway, connection(gateway) as (read, write):
         write.write(head("/v1/classify", 10))
         await read_answer(read)
         write.write(b"x" * 10)
-        # Uvicorn's own time for idle connections is 5 s.
         assert await asyncio.wait_for(read.read(), 8) == b""
 
 
