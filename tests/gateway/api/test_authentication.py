@@ -159,5 +159,5 @@ async def test_log_line_names_the_key_and_never_holds_it(
     lines = [vars(record)["event_fields"] for record in caplog.records if record.msg == "request"]
     assert [line["key_id"] for line in lines] == ["shop", None]
     ours = "".join(str(vars(r)) for r in caplog.records if r.name.startswith("gateway"))
-    assert key.rpartition("_")[2] not in ours
-    assert wrong.rpartition("_")[2] not in ours
+    assert key[-43:] not in ours
+    assert wrong[-43:] not in ours
