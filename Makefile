@@ -108,6 +108,10 @@ bench-overload: export ## send 2, 4 and 10 times what the demo sustains; figures
 bench-fairness: export ## one client sends ten times its share: what another gets; into .bench/
 	@$(BIN)/python -m loadtest.fairness
 
+.PHONY: bench-faults
+bench-faults: venv ## kill, freeze, slow and cut off Tritons under load: what callers get; into .bench/
+	@$(BIN)/python -m loadtest.faults
+
 # --- the environment ---------------------------------------------------------------------------
 
 .PHONY: machine
