@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 GATEWAY_HOST: Final = "127.0.0.1"
-KEYS_TEXT: Final = 'anonymous_scopes = ["classify"]\n'
 _TRITON_HOSTS: Final = ("127.0.0.2", "127.0.0.3", "127.0.0.4")
 _READY_TIMEOUT_S: Final = 60.0
 _SHARED_MEMORY_MIB: Final = 96
@@ -89,6 +88,16 @@ class Arena:
         return self.folder / "keys.toml"
 
     @property
+    def experiments_file(self) -> Path:
+        """The gateway's file of experiments."""
+        return self.folder / "experiments.toml"
+
+    @property
+    def kept_folder(self) -> Path:
+        """Where a fault keeps what it will need to undo itself."""
+        return self.folder / "kept"
+
+    @property
     def database_file(self) -> Path:
         """The gateway's database."""
         return self.folder / "database" / "gateway.sqlite"
@@ -135,8 +144,9 @@ class Arena:
         Args:
             variables: of its environment, beside the usual ones.
         """
-        self.keys_file.write_text(KEYS_TEXT, encoding="utf-8")
-        self.database_file.parent.mkdir(exist_ok=True)
+        self.write_config_files()
+        for each in (self.database_file.parent, self.kept_folder):
+            each.mkdir(exist_ok=True)
         http, grpc = free_ports(2, GATEWAY_HOST)
         self.gateway = GatewayServer(
             host=GATEWAY_HOST,
@@ -148,6 +158,7 @@ class Arena:
                 "DIPTYCH_GATEWAY_TRITON_CPU_ENDPOINTS": ",".join(self._endpoints),
                 "DIPTYCH_GATEWAY_HAS_COALESCING": "false",
                 "DIPTYCH_GATEWAY_API_KEYS_FILE": str(self.keys_file),
+                "DIPTYCH_GATEWAY_EXPERIMENTS_FILE": str(self.experiments_file),
                 "DIPTYCH_GATEWAY_DATABASE_URL": f"sqlite:///{self.database_file}",
                 **variables,
             },
@@ -157,6 +168,11 @@ class Arena:
         with self.gateway:
             address = (GATEWAY_HOST, http)
             yield Server(address, make_requests(address), frozenset(paced_variant.LABELS))
+
+    def write_config_files(self) -> None:
+        """Writes what the gateway follows without a restart: everybody may classify."""
+        self.keys_file.write_text('anonymous_scopes = ["classify"]\n', encoding="ascii")
+        self.experiments_file.write_text("# no experiments\n", encoding="ascii")
 
     def restart(self, triton: PacedTriton) -> None:
         """Starts a Triton again and waits until it is ready, as the launcher does."""

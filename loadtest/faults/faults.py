@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
-from loadtest.faults.arena import KEYS_TEXT
 from loadtest.faults.paced_variant import USUAL_PACE_MS
 
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ class Fault:
         has_survivors: whether servers are left that are well, so that hardly a request may fail.
         needs_shared_memory: whether each Triton must have a /dev/shm of its own.
         variables: of the gateway's environment, given the arena.
+        may_reset: whether connections may be reset, as whoever held them was killed.
         has_shown: whether the gateway's log shows that it was struck, where callers see nothing.
     """
 
@@ -54,6 +54,7 @@ class Fault:
     has_survivors: bool
     needs_shared_memory: bool = False
     variables: Callable[[Arena], Mapping[str, str]] = field(default=lambda _: {})
+    may_reset: bool = False
     has_shown: Callable[[Sequence[Mapping[str, Any]]], bool] = field(default=lambda _: True)
 
 
@@ -115,7 +116,7 @@ def _kill_model_processes(triton: PacedTriton) -> None:
 
 
 def _do_nothing(_: Arena) -> None:
-    """Triton starts the process again by itself."""
+    """Whoever owns the process starts it again by itself."""
 
 
 def _slow_first(arena: Arena) -> None:
@@ -155,24 +156,37 @@ def _empty_shared_memory(arena: Arena) -> None:
     _restart_all(arena)
 
 
-def _take_database_away(arena: Arena) -> None:
-    folder = arena.database_file.parent
-    folder.rename(folder.with_name("database-away"))
-    folder.write_text("no folder any more", encoding="ascii")
+def _spoil_database(arena: Arena) -> None:
+    """Overwrites it in place: a file that is only moved stays open, and is read as before."""
+    for path in arena.database_file.parent.iterdir():
+        kept = arena.kept_folder / path.name
+        kept.write_bytes(path.read_bytes())
+        _overwrite(path, bytes(path.stat().st_size))
 
 
-def _bring_database_back(arena: Arena) -> None:
-    folder = arena.database_file.parent
-    folder.unlink()
-    folder.with_name("database-away").rename(folder)
+def _restore_database(arena: Arena) -> None:
+    for kept in arena.kept_folder.iterdir():
+        _overwrite(arena.database_file.parent / kept.name, kept.read_bytes())
 
 
-def _break_keys_file(arena: Arena) -> None:
-    arena.keys_file.write_text("anonymous_scopes = [", encoding="ascii")
+def _overwrite(path: Path, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.write(content)
 
 
-def _mend_keys_file(arena: Arena) -> None:
-    arena.keys_file.write_text(KEYS_TEXT, encoding="ascii")
+def _break_config_files(arena: Arena) -> None:
+    for path in (arena.keys_file, arena.experiments_file):
+        path.write_text("broken = [", encoding="ascii")
+
+
+def _mend_config_files(arena: Arena) -> None:
+    arena.write_config_files()
+
+
+def _kill_worker(arena: Arena) -> None:
+    assert arena.gateway is not None  # noqa: S101 - a fault is done to a running gateway
+    workers = psutil.Process(arena.gateway.pid).children()
+    max(workers, key=lambda each: each.create_time()).kill()
 
 
 def _step_clock(arena: Arena) -> None:
@@ -197,8 +211,17 @@ def _faked_clock(arena: Arena) -> Mapping[str, str]:
     }
 
 
-def _has_refused_keys(events: Sequence[Mapping[str, Any]]) -> bool:
-    return any(each["event"] == "api_keys_refused" for each in events)
+def _has_refused_files(events: Sequence[Mapping[str, Any]]) -> bool:
+    seen = {(each["event"], each.get("source")) for each in events}
+    return {("api_keys_refused", None), ("traffic_refused", "file")} <= seen
+
+
+def _has_missed_database(events: Sequence[Mapping[str, Any]]) -> bool:
+    return any(each["event"] == "traffic_refused" and each["source"] == "store" for each in events)
+
+
+def _has_lost_worker(events: Sequence[Mapping[str, Any]]) -> bool:
+    return any(each["event"] == "worker_ended" for each in events)
 
 
 def _has_stepped(events: Sequence[Mapping[str, Any]]) -> bool:
@@ -236,13 +259,28 @@ FAULTS: Final = (
         has_survivors=False,
         needs_shared_memory=True,
     ),
-    Fault("database gone", _take_database_away, _bring_database_back, has_survivors=True),
     Fault(
-        "keys file broken",
-        _break_keys_file,
-        _mend_keys_file,
+        "database gone",
+        _spoil_database,
+        _restore_database,
         has_survivors=True,
-        has_shown=_has_refused_keys,
+        has_shown=_has_missed_database,
+    ),
+    Fault(
+        "config files broken",
+        _break_config_files,
+        _mend_config_files,
+        has_survivors=True,
+        has_shown=_has_refused_files,
+    ),
+    Fault(
+        "gateway worker killed",
+        _kill_worker,
+        _do_nothing,
+        has_survivors=True,
+        variables=lambda _: {"DIPTYCH_GATEWAY_WORKERS": "2"},
+        may_reset=True,
+        has_shown=_has_lost_worker,
     ),
     Fault(
         "clock stepped",

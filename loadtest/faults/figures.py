@@ -49,6 +49,7 @@ class FaultFigures:
         statuses: replies by HTTP status; "0" is no answer.
         dishonest: requests with no answer, with one that says nothing honest, or with one later
             than the deadline and a grace.
+        resets: connections that were reset in time, where that is all a caller can be told.
         answered_ratio: share of those due during the fault that were answered 200 in time.
         worst_ms: the latest of all answers.
         fault_s: how long the cause was there.
@@ -61,6 +62,7 @@ class FaultFigures:
     requests: int
     statuses: Mapping[str, int]
     dishonest: int
+    resets: int
     answered_ratio: float
     worst_ms: float
     fault_s: float
@@ -75,6 +77,7 @@ class FaultFigures:
         times: Times,
         *,
         has_survivors: bool,
+        may_reset: bool,
         has_gateway_restarted: bool,
     ) -> Self:
         """Computes them.
@@ -84,6 +87,7 @@ class FaultFigures:
             replies: of the whole run.
             times: of the fault.
             has_survivors: whether servers were left that were well.
+            may_reset: whether a connection that is reset in time counts as honest.
             has_gateway_restarted: whether the gateway ended meanwhile.
         """
         during = [each for each in replies if times.struck_s <= each.due_s < times.healed_s]
@@ -92,12 +96,15 @@ class FaultFigures:
             for each in replies
             if each.due_s >= times.healed_s and not _is_good(each)
         )
+        unanswered = [each for each in replies if not is_honest(each)]
+        resets = sum(each.status == NO_ANSWER and _is_in_time(each) for each in unanswered)
         return cls(
             name=name,
             has_survivors=has_survivors,
             requests=len(replies),
             statuses=dict(sorted(Counter(str(each.status) for each in replies).items())),
-            dishonest=sum(not is_honest(each) for each in replies),
+            dishonest=len(unanswered) - (resets if may_reset else 0),
+            resets=resets,
             answered_ratio=sum(map(_is_good, during)) / max(1, len(during)),
             worst_ms=1000 * max((each.latency_s for each in replies), default=0.0),
             fault_s=times.healed_s - times.struck_s,
@@ -108,11 +115,7 @@ class FaultFigures:
 
 def is_honest(reply: Reply) -> bool:
     """Whether a caller was told in time what became of its request."""
-    return (
-        reply.status != NO_ANSWER
-        and reply.status in HONEST
-        and reply.latency_s <= DEADLINE_S + GRACE_S
-    )
+    return reply.status in HONEST and _is_in_time(reply)
 
 
 def judge(figures: Sequence[FaultFigures]) -> tuple[Verdict, ...]:
@@ -140,4 +143,8 @@ def judge(figures: Sequence[FaultFigures]) -> tuple[Verdict, ...]:
 
 
 def _is_good(reply: Reply) -> bool:
-    return reply.status == 200 and reply.latency_s <= DEADLINE_S + GRACE_S
+    return reply.status == 200 and _is_in_time(reply)
+
+
+def _is_in_time(reply: Reply) -> bool:
+    return reply.latency_s <= DEADLINE_S + GRACE_S

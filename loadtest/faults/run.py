@@ -89,6 +89,7 @@ def run_fault(arena: Arena, fault: Fault, plan: Plan) -> FaultFigures:
             replies,
             Times(struck_s, healed_s),
             has_survivors=fault.has_survivors,
+            may_reset=fault.may_reset,
             has_gateway_restarted=arena.gateway is None or arena.gateway.exit_code() is not None,
         )
 
