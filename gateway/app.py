@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +26,7 @@ from gateway.api.gate import Gate
 from gateway.api.grpc_server import GrpcServer
 from gateway.api.grpc_service import ClassifierService
 from gateway.api.image_urls import ImageUrls
+from gateway.api.label_sets import LabelSetsApi
 from gateway.api.openapi import DocumentedApi
 from gateway.api.operations import OperationsApi
 from gateway.api.rest import ClassificationApi
@@ -32,7 +34,6 @@ from gateway.api.traffic_api import TrafficApi
 from gateway.classification.brown_out import BrownOutBounds
 from gateway.classification.classifier import Classifier
 from gateway.classification.live import LiveClassifier
-from gateway.classification.outputs import rows_bytes
 from gateway.classification.shadow import Shadows
 from gateway.identity.key_ring import KeyRing
 from gateway.listening import affordable_connections
@@ -49,6 +50,10 @@ from gateway.telemetry.exposition import expose
 from gateway.telemetry.metrics import Metrics
 from gateway.traffic.admin import TrafficAdmin
 from gateway.traffic.live import LiveTraffic
+from gateway.triton.outputs import rows_bytes
+from gateway.zero_shot.embeddings import LabelEmbeddings
+from gateway.zero_shot.label_sets import LabelSets, MemoryLabelSets
+from gateway.zero_shot.query import LabelLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +87,8 @@ class Collaborators:
     router: Router
     classifier: LiveClassifier
     shadows: Shadows
+    labels: LabelEmbeddings
+    label_sets: LabelSets
     entrance: Entrance
     connection_limits: ConnectionLimits
     limits: EnvelopeLimits
@@ -127,6 +134,14 @@ def make_collaborators(
     )
     admission = _admission(settings, fleet, metrics, workers)
     shadows = Shadows(fleet, lambda: live.in_force.traffic, admission, metrics.shadows)
+    dispatcher = Dispatcher(fleet, metrics.pools, time.perf_counter)
+    labels = LabelEmbeddings(
+        dispatcher,
+        AnswerCache(max_bytes=settings.label_cache_bytes, ttl_s=math.inf, clock=time.monotonic),
+        metrics.zero_shot,
+        settings.batch_budget_ms / 1000,
+    )
+    label_sets = _make_label_sets(settings, database, workers)
     return Collaborators(
         settings=settings,
         place=place,
@@ -144,16 +159,15 @@ def make_collaborators(
         router=router,
         classifier=LiveClassifier(
             router,
-            Classifier(
-                Dispatcher(fleet, metrics.pools, time.perf_counter),
-                metrics,
-                _reused_answers(settings, metrics),
-            ),
+            Classifier(dispatcher, metrics, _reused_answers(settings, metrics), labels),
+            label_sets,
             metrics.traffic,
             _brown_out(settings),
             shadows,
         ),
         shadows=shadows,
+        labels=labels,
+        label_sets=label_sets,
         entrance=Entrance(
             KeyRing(keys),
             RateLimits(time.perf_counter, metrics, workers),
@@ -173,6 +187,11 @@ def make_collaborators(
             max_batch_items=settings.max_batch_items,
             max_batch_body_bytes=settings.max_batch_body_bytes,
             max_stream_concurrency=settings.max_stream_concurrency,
+            labels=LabelLimits(
+                max_labels=settings.max_labels,
+                max_chars=settings.max_label_chars,
+                max_templates=settings.max_prompt_templates,
+            ),
         ),
         image_fetcher=_make_image_fetcher(settings, metrics),
         database=database,
@@ -200,6 +219,14 @@ def _brown_out(settings: Settings) -> BrownOutBounds | None:
     if max_calibration_error is None:
         return None
     return BrownOutBounds(max_calibration_error, settings.brown_out_max_accuracy_loss)
+
+
+def _make_label_sets(settings: Settings, database: Database | None, workers: int) -> LabelSets:
+    if database is None:
+        return MemoryLabelSets(settings.max_label_sets, is_alone=workers == 1)
+    from gateway.zero_shot.stored_label_sets import StoredLabelSets
+
+    return StoredLabelSets(database, settings.max_label_sets, time.monotonic)
 
 
 def _make_database(settings: Settings) -> Database | None:
@@ -269,6 +296,16 @@ def create_app(parts: Collaborators) -> FastAPI:
             parts.entrance.rate_limits,
             ImageUrls(parts.image_fetcher),
             parts.metrics,
+        ).routes()
+    )
+    app.include_router(
+        LabelSetsApi(
+            parts.label_sets,
+            parts.labels,
+            lambda: parts.fleet.catalog,
+            parts.entrance,
+            parts.limits.labels,
+            budget_s=parts.settings.batch_budget_ms / 1000,
         ).routes()
     )
     app.include_router(

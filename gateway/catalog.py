@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from gateway.contract.manifest import EnsembleManifest, ModalitySet
+from gateway.contract.manifest import EnsembleManifest, ModalitySet, VariantKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,10 +43,14 @@ class Ensemble:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One digest of a variant with all three ensembles, each proved equal to the trained model."""
+    """One digest of a variant with all three ensembles, each proved equal to the trained model.
+
+    A dual tower has no `labels`: they come with each request.
+    """
 
     name: str
     digest: str
+    kind: VariantKind
     labels: tuple[str, ...]
     created_at: datetime
     ensembles: Mapping[ModalitySet, Ensemble]
@@ -138,15 +142,24 @@ def _assemble(ensembles: Iterable[Ensemble]) -> Variant | Refusal:
     if set(by_modalities) != set(ModalitySet):
         return Refusal.INCOMPLETE
     manifests = [ensemble.manifest for ensemble in by_modalities.values()]
-    if len({manifest.labels for manifest in manifests}) > 1:
+    if len({_space(manifest) for manifest in manifests}) > 1:
         return Refusal.INCONSISTENT
     return Variant(
         name=manifests[0].variant,
         digest=manifests[0].digest,
+        kind=manifests[0].kind,
         labels=manifests[0].labels,
         created_at=max(manifest.provenance.created_at for manifest in manifests),
         ensembles=MappingProxyType(by_modalities),
     )
+
+
+def _space(manifest: EnsembleManifest) -> tuple[object, ...]:
+    """What the three ensembles of a variant must have in common."""
+    dual_tower = manifest.dual_tower
+    if dual_tower is None:
+        return manifest.labels
+    return dual_tower.embedding_dim, dual_tower.templates
 
 
 def _age(variant: Variant) -> tuple[float, str]:

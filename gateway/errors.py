@@ -10,6 +10,8 @@ GatewayError
 │   ├── InvalidInputError                well formed, but the image or text cannot be classified
 │   ├── UnknownVariantError              no variant of that name
 │   ├── UnknownRuleError                 no experiment or shadow of that name
+│   ├── UnknownLabelSetError             no label set of that name
+│   ├── LabelSetsFullError               as many label sets as there may be
 │   ├── ConflictError                    it does not fit what is in force
 │   └── PreconditionFailedError          what was to be changed has changed since it was read
 ├── AccessError                      who calls may not have what was asked for
@@ -209,6 +211,22 @@ class ForbiddenError(AccessError):
     def __init__(self, scope: str) -> None:
         self.scope = scope
         super().__init__(f"The API key has no scope {scope}: ask the operator for one that has.")
+
+
+class UnknownLabelSetError(RequestError):
+    """No label set of the requested name exists."""
+
+
+class LabelSetsFullError(RequestError):
+    """As many label sets are registered as there may be."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            "label_sets_full",
+            f"{limit} label sets are registered, which is the most; delete one first.",
+            field="name",
+            limit=limit,
+        )
 
 
 class UnavailableError(GatewayError):

@@ -99,6 +99,24 @@ class Settings(BaseSettings):
         ge=1024,
         description="Largest body of one `/v1/classify:batch` request, in bytes.",
     )
+    max_labels: int = Field(
+        256, ge=2, le=4096, description="Most labels of one request or of one label set."
+    )
+    max_label_chars: int = Field(
+        200,
+        ge=1,
+        le=4096,
+        description="Longest label, and longest prompt template, in Unicode characters.",
+    )
+    max_prompt_templates: int = Field(
+        8, ge=1, le=64, description="Most prompt templates of one request or of one label set."
+    )
+    max_label_sets: int = Field(100, ge=1, description="Most label sets that are registered.")
+    label_cache_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=1024 * 1024,
+        description="Memory for embeddings of labels, in bytes; one takes about 3 KB.",
+    )
     max_concurrency: int = Field(
         4096,
         ge=1,

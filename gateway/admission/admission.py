@@ -144,7 +144,7 @@ class Admission:
         self._shares.move(client, change)
         self._observer.set_in_flight(self._count)
 
-    def start(self, ticket: Ticket, kinds: Sequence[WorkKind]) -> None:
+    def start(self, ticket: Ticket, kinds: Sequence[WorkKind], places: int) -> None:
         """See `Ticket.start`."""
         now_s = self._clock()
         work_s = sum(self._forecast.work_s(kind) for kind in kinds)
@@ -155,8 +155,8 @@ class Admission:
         if len(kinds) > 1 and not is_alone and self._forecast.finish_s(more_s, now_s) > left_s:
             raise self._refuse(Reason.DEADLINE, ticket.arrival, now_s)
         self._forecast.start(ticket.work_s, work_s, now_s)
-        self._move(len(kinds) - ticket.places, ticket.arrival.client)
-        ticket.has_started, ticket.work_s, ticket.places = True, work_s, len(kinds)
+        self._move(places - ticket.places, ticket.arrival.client)
+        ticket.has_started, ticket.work_s, ticket.places = True, work_s, places
         self._limit.note_in_flight(self._count)
 
     def relieve(self, ticket: Ticket, kind: WorkKind) -> None:
@@ -239,16 +239,17 @@ class Ticket:
         """When the request must be answered."""
         return self.arrival.deadline
 
-    def start(self, kinds: Sequence[WorkKind]) -> None:
+    def start(self, kinds: Sequence[WorkKind], places: int | None = None) -> None:
         """Says what the request turned out to hold, now that it was read and goes to the backend.
 
         Args:
-            kinds: of its items, at least one; each takes a place.
+            kinds: of all that is to be computed for it, at least one.
+            places: how much of it is in the backend at a time; None: all.
 
         Raises:
             AdmissionRefusedError: it holds so many that they cannot make its deadline.
         """
-        self._admission.start(self, kinds)
+        self._admission.start(self, kinds, len(kinds) if places is None else places)
 
     def learn(self, kind: WorkKind, service_s: float, latency_s: float) -> None:
         """Says what one answered item took.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from gateway.catalog import Catalog, Variant
     from gateway.classification.live import RoutedAnswer
+    from gateway.contract.manifest import EnsembleManifest
     from gateway.routing.plan import Plan
     from gateway.routing.router import Decision
 
@@ -35,6 +36,7 @@ def classification_answer(routed: RoutedAnswer) -> dict[str, Any]:
         "top_k": [{"label": each.label, "score": each.score} for each in answer.ranking],
         "timings_ms": {
             "receive": _ms(timings.receive_ms),
+            "labels": _ms(timings.labels_ms),
             "triton": _ms(timings.triton_ms),
             "decode": _ms(timings.decode_ms),
             "image_encoder": _ms(timings.image_encoder_ms),
@@ -131,13 +133,25 @@ def _experiments(
     ]
 
 
+def _zero_shot(manifest: EnsembleManifest) -> dict[str, Any] | None:
+    if (tower := manifest.dual_tower) is None:
+        return None
+    return {
+        "prompt_template": list(tower.templates),
+        "activation": tower.activation,
+        "measured_labels": list(tower.measured_labels),
+    }
+
+
 def _model(variant: Variant) -> dict[str, Any]:
     manifests = {modalities: variant.ensembles[modalities].manifest for modalities in ModalitySet}
     whole = manifests[ModalitySet.BOTH]
     return {
         "variant": variant.name,
         "digest": variant.digest,
+        "kind": variant.kind,
         "labels": list(variant.labels),
+        "zero_shot": _zero_shot(whole),
         "modality_sets": list(manifests),
         "quality": {name: each.quality.model_dump() for name, each in manifests.items()},
         "max_image_pixels": whole.limits.max_image_pixels,

@@ -7,15 +7,24 @@ is. Nothing is spooled to disk.
 from __future__ import annotations
 
 import asyncio
+import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from gateway.errors import ClientDisconnectedError, MalformedRequestError, PayloadTooLargeError
+from gateway.errors import (
+    ClientDisconnectedError,
+    DeadlineExceededError,
+    MalformedRequestError,
+    PayloadTooLargeError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
 
     from starlette.requests import Request
+
+    from gateway.admission.deadline import Deadline
 
 
 async def read_chunks(request: Request, max_body_bytes: int) -> AsyncIterator[bytes]:
@@ -54,6 +63,21 @@ async def read_chunks(request: Request, max_body_bytes: int) -> AsyncIterator[by
 async def read_body(request: Request, max_body_bytes: int) -> bytes:
     """Returns the whole body. Raises as `read_chunks` does."""
     return b"".join([chunk async for chunk in read_chunks(request, max_body_bytes)])
+
+
+@asynccontextmanager
+async def receive_timeout(deadline: Deadline) -> AsyncIterator[None]:
+    """Ends the reading of a body when the time of its request is spent.
+
+    Raises:
+        DeadlineExceededError: it is.
+    """
+    # A client that sends a byte now and then must not hold a place in flight.
+    try:
+        async with asyncio.timeout(max(0.0, deadline.left_s(time.perf_counter()))):
+            yield
+    except TimeoutError as error:
+        raise DeadlineExceededError from error
 
 
 class CancelOnDisconnect:

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 from gateway.api.subject import merged
 from gateway.classification.values import ClassifyRequest
 from gateway.errors import InvalidInputError, MalformedRequestError, PayloadTooLargeError
+from gateway.zero_shot.query import to_query, to_templates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gateway.admission.deadline import Deadline
     from gateway.placement import Placement
     from gateway.routing.subject import Subject
+    from gateway.zero_shot.query import LabelLimits, LabelQuery
 
 DEFAULT_TOP_K = 5
 
@@ -35,6 +37,7 @@ class EnvelopeLimits:
     max_batch_items: int
     max_batch_body_bytes: int
     max_stream_concurrency: int
+    labels: LabelLimits
 
     @property
     def max_text_bytes(self) -> int:
@@ -64,14 +67,17 @@ class Item:
     unit: str | None = None
     metadata: Mapping[str, str] | None = None
     image_url: str | None = None
+    labels: Sequence[str] | None = None
+    prompt_template: Sequence[str] | None = None
+    label_set: str | None = None
 
 
 def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> ClassifyRequest:
     """Checks an item.
 
     Raises:
-        MalformedRequestError: neither image nor text is there, or `top_k`, `variant`, `unit` or
-            `metadata` is out of range.
+        MalformedRequestError: neither image nor text is there, or `top_k`, `variant`, `unit`,
+            `metadata` or the labels are out of range.
         InvalidInputError: the image has no bytes, or the text only white space.
         PayloadTooLargeError: the image or the text is above its limit.
     """
@@ -96,6 +102,7 @@ def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> Cla
         raise MalformedRequestError(
             "variant_empty", "variant has no characters; leave it out instead.", field="variant"
         )
+    labels, templates = _check_labels(item, limits.labels)
     return ClassifyRequest(
         image=item.image,
         text=item.text,
@@ -106,7 +113,29 @@ def to_request(item: Item, origin: RequestOrigin, limits: EnvelopeLimits) -> Cla
         caller=origin.caller,
         subject=merged(origin.subject, item.unit, item.metadata),
         placement=origin.placement,
+        labels=labels,
+        label_set=item.label_set,
+        templates=templates,
     )
+
+
+def _check_labels(item: Item, limits: LabelLimits) -> tuple[LabelQuery | None, tuple[str, ...]]:
+    """Returns the labels that are given, and the templates that go with those of a label set."""
+    if item.labels is not None:
+        if item.label_set is not None:
+            raise MalformedRequestError(
+                "labels_ambiguous",
+                "labels and label_set are both given; send one of them.",
+                field="label_set",
+            )
+        return to_query(item.labels, item.prompt_template, limits), ()
+    if item.prompt_template is not None and item.label_set is None:
+        raise MalformedRequestError(
+            "labels_missing_for_template",
+            "prompt_template is given without labels or label_set; leave it out, or send labels.",
+            field="prompt_template",
+        )
+    return None, to_templates(item.prompt_template, limits)
 
 
 def image_too_large(limit_bytes: int, actual_bytes: int | None = None) -> PayloadTooLargeError:

@@ -31,6 +31,10 @@ def to_item(message: classify_pb2.ClassifyRequest) -> Item:
         unit=message.unit if message.HasField("unit") else None,
         metadata=dict(message.metadata) if message.metadata else None,
         image_url=message.image_url if message.HasField("image_url") else None,
+        # A repeated field that is empty was not sent.
+        labels=list(message.labels) or None,
+        prompt_template=list(message.prompt_template) or None,
+        label_set=message.label_set if message.HasField("label_set") else None,
     )
 
 
@@ -56,6 +60,7 @@ def to_response(routed: RoutedAnswer) -> classify_pb2.ClassifyResponse:
         ],
         timings_ms=classify_pb2.Timings(
             receive=timings.receive_ms,
+            labels=timings.labels_ms,
             triton=timings.triton_ms,
             decode=timings.decode_ms,
             image_encoder=timings.image_encoder_ms,

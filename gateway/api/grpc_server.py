@@ -50,7 +50,12 @@ class GrpcServer:
     ) -> None:
         self._readiness = readiness
         self._health = health.aio.HealthServicer()
-        max_message_bytes = limits.max_image_bytes + limits.max_text_bytes + _ENVELOPE_BYTES
+        max_message_bytes = (
+            limits.max_image_bytes
+            + limits.max_text_bytes
+            + limits.labels.max_bytes
+            + _ENVELOPE_BYTES
+        )
         self._server: Any = grpc.aio.server(
             options=[
                 ("grpc.max_receive_message_length", max_message_bytes),

@@ -15,6 +15,7 @@ from gateway.api.authentication import key_in
 from gateway.api.caller import arrival_of
 from gateway.api.envelope import EnvelopeLimits, RequestOrigin, to_request
 from gateway.api.grpc_messages import to_item, to_problem_message, to_response
+from gateway.api.label_work import TicketLabelWork, label_kind, label_places
 from gateway.api.lessons import learn
 from gateway.api.observation import Observation, request_id_from
 from gateway.api.problems import Problem, to_problem
@@ -206,6 +207,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         item = await self._image_urls.fetch(to_item(message), arrival.deadline)
         request = to_request(item, origin, self._limits)
         observation.note_item(None, request.modalities)
+        request = await self._classifier.with_labels(request)
         decision = self._classifier.decide(request)
         observation.note_item(decision.variant.name, None)
         kind = WorkKind(decision.variant.name, request.modalities)
@@ -213,9 +215,14 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             placed = replace(request, placement=ticket.placement)
             request = self._classifier.reduce(placed, decision)
             kind = WorkKind(decision.variant.name, request.modalities)
-            ticket.start([kind])
+            labels = self._classifier.new_prompts(request, decision)
+            text_kind = label_kind(decision.variant.name)
+            ticket.start([kind, *[text_kind] * labels], 1 + label_places(labels))
             routed = await self._classifier.classify(
-                request, decision, on_reused=lambda: ticket.relieve(kind)
+                request,
+                decision,
+                on_reused=lambda: ticket.relieve(kind),
+                label_work=TicketLabelWork(ticket, text_kind),
             )
             learn(ticket, kind, routed.classification)
         return to_response(routed)

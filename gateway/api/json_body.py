@@ -29,7 +29,8 @@ _Result = TypeVar("_Result")
 
 def max_json_bytes(limits: EnvelopeLimits) -> int:
     """Largest JSON body of one item: base64 takes 4/3, an escaped character 12 bytes at most."""
-    return limits.max_image_bytes * 4 // 3 + 12 * limits.max_text_chars + ENVELOPE_BYTES
+    escaped_bytes = 12 * limits.max_text_chars + 3 * limits.labels.max_bytes
+    return limits.max_image_bytes * 4 // 3 + escaped_bytes + ENVELOPE_BYTES
 
 
 async def read_item(body: bytes) -> Item:
@@ -38,7 +39,7 @@ async def read_item(body: bytes) -> Item:
     Raises:
         MalformedRequestError: not JSON, an unknown field, a wrong type, or invalid base64.
     """
-    return await _off_loop(body, lambda: _to_item(_validate(ClassifyBody, _parse(body))))
+    return await _off_loop(body, lambda: _to_item(validate(ClassifyBody, parse(body))))
 
 
 async def read_items(body: bytes, limits: EnvelopeLimits) -> list[Item | RequestError]:
@@ -48,7 +49,7 @@ async def read_items(body: bytes, limits: EnvelopeLimits) -> list[Item | Request
         MalformedRequestError: the batch itself is not readable or has no items.
         PayloadTooLargeError: it has too many items.
     """
-    return await _off_loop(body, lambda: _to_items(_validate(BatchBody, _parse(body)), limits))
+    return await _off_loop(body, lambda: _to_items(validate(BatchBody, parse(body)), limits))
 
 
 async def _off_loop(body: bytes, decode: Callable[[], _Result]) -> _Result:
@@ -57,7 +58,12 @@ async def _off_loop(body: bytes, decode: Callable[[], _Result]) -> _Result:
     return await asyncio.to_thread(decode)
 
 
-def _parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+def parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Reads a JSON value.
+
+    Raises:
+        MalformedRequestError: it is none.
+    """
     try:
         return pydantic_core.from_json(body)
     except ValueError as error:
@@ -66,7 +72,12 @@ def _parse(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
         ) from error
 
 
-def _validate(model: type[_Body], value: Any) -> _Body:  # noqa: ANN401 - any JSON value
+def validate(model: type[_Body], value: Any) -> _Body:  # noqa: ANN401 - any JSON value
+    """Checks a JSON value against a model.
+
+    Raises:
+        MalformedRequestError: an unknown field, or a wrong type.
+    """
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -99,7 +110,7 @@ def _to_items(batch: BatchBody, limits: EnvelopeLimits) -> list[Item | RequestEr
     items: list[Item | RequestError] = []
     for value in batch.items:
         try:
-            items.append(_to_item(_validate(ClassifyBody, value)))
+            items.append(_to_item(validate(ClassifyBody, value)))
         except RequestError as error:
             items.append(error)
     return items
@@ -116,7 +127,15 @@ def _to_item(body: ClassifyBody) -> Item:
         unit=body.unit,
         image_url=body.image_url,
         metadata=None if metadata is None else {k: _as_text(v) for k, v in metadata.items()},
+        labels=body.labels,
+        prompt_template=templates_of(body.prompt_template),
+        label_set=body.label_set,
     )
+
+
+def templates_of(value: str | list[str] | None) -> list[str] | None:
+    """Returns one template or several as a list."""
+    return [value] if isinstance(value, str) else value
 
 
 def _as_text(value: str | float | bool) -> str:

@@ -24,14 +24,24 @@ if TYPE_CHECKING:
 ENVELOPE_BYTES: Final = 16 * 1024
 """Room for boundaries and part headers beside the parts themselves."""
 
+_PART_HEAD_BYTES: Final = 256
+
 _BOUNDARY: Final = re.compile(
     r"""^multipart/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^\s;",]{1,70}))""",
     re.IGNORECASE,
 )
-_PARTS: Final = ("image", "image_url", "text", "top_k", "variant", "unit")
+_LISTS: Final = ("labels", "prompt_template")  # parts that come once for each value
+_PARTS: Final = ("image", "image_url", "text", "top_k", "variant", "unit", "label_set", *_LISTS)
 _MAX_SHORT_BYTES: Final = 256
 _TOP_K: Final = re.compile(r"\d{1,9}", re.ASCII)
 _PLAIN_ENCODINGS: Final = (b"", b"binary", b"8bit", b"7bit")
+
+
+def max_body_bytes(limits: EnvelopeLimits) -> int:
+    """Largest upload of one item; each label and template is a part with a head of its own."""
+    values = limits.labels.max_labels + limits.labels.max_templates
+    parts_bytes = limits.max_image_bytes + limits.max_text_bytes + limits.labels.max_bytes
+    return parts_bytes + values * _PART_HEAD_BYTES + ENVELOPE_BYTES
 
 
 async def read_multipart(
@@ -80,7 +90,7 @@ async def read_multipart(
         raise MalformedRequestError(
             "multipart_truncated", "The body ends before its closing boundary."
         )
-    return _to_item(reader.parts)
+    return _to_item(reader.parts, reader.lists)
 
 
 class _PartReader:
@@ -88,12 +98,14 @@ class _PartReader:
 
     def __init__(self, limits: EnvelopeLimits) -> None:
         self.parts: dict[str, bytes] = {}
+        self.lists: dict[str, list[bytes]] = {}
         self.is_complete = False
         self._limits = limits
         self._max_bytes = {
             "image": limits.max_image_bytes,
             "text": limits.max_text_bytes,
             "image_url": MAX_URL_CHARS,
+            **dict.fromkeys(_LISTS, 4 * limits.labels.max_chars),
         }
         self._headers: dict[bytes, bytes] = {}
         self._header_name = b""
@@ -150,7 +162,11 @@ class _PartReader:
         self._slices.append(memoryview(data)[start:end])
 
     def on_part_end(self) -> None:
-        self.parts[self._name] = b"".join(self._slices)
+        content = b"".join(self._slices)
+        if self._name in _LISTS:
+            self.lists.setdefault(self._name, []).append(content)
+        else:
+            self.parts[self._name] = content
         self._slices = []
 
     def on_end(self) -> None:
@@ -177,7 +193,7 @@ def _part_name(disposition: bytes) -> str | None:
     return name.decode("utf-8", "replace") if kind == b"form-data" and name is not None else None
 
 
-def _to_item(parts: dict[str, bytes]) -> Item:
+def _to_item(parts: dict[str, bytes], lists: dict[str, list[bytes]]) -> Item:
     return Item(
         image=parts.get("image"),
         image_url=_decode(parts, "image_url"),
@@ -185,13 +201,23 @@ def _to_item(parts: dict[str, bytes]) -> Item:
         top_k=_decode_top_k(parts),
         variant=_decode(parts, "variant"),
         unit=_decode(parts, "unit"),
+        labels=_decode_list(lists, "labels"),
+        prompt_template=_decode_list(lists, "prompt_template"),
+        label_set=_decode(parts, "label_set"),
     )
+
+
+def _decode_list(lists: dict[str, list[bytes]], name: str) -> list[str] | None:
+    values = lists.get(name)
+    return None if values is None else [_as_text(value, name) for value in values]
 
 
 def _decode(parts: dict[str, bytes], name: str) -> str | None:
     part = parts.get(name)
-    if part is None:
-        return None
+    return None if part is None else _as_text(part, name)
+
+
+def _as_text(part: bytes, name: str) -> str:
     try:
         return part.decode()
     except UnicodeDecodeError as error:

@@ -10,11 +10,13 @@ from pydantic.json_schema import models_json_schema
 from gateway import errors
 from gateway.api.authentication import OPEN_PATHS
 from gateway.api.problems import KINDS, MEDIA_TYPE
-from gateway.api.schemas import BatchBody, ClassifyBody, ProblemBody
+from gateway.api.schemas import BatchBody, ClassifyBody, LabelSetBody, ProblemBody
 from gateway.api.subject import MAX_UNIT_CHARS
 from gateway.traffic.stored import MODELS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pydantic import BaseModel
 
 _REF: Final = "#/components/schemas/{model}"
@@ -29,9 +31,14 @@ _OF_OTHER_ROUTES: Final = frozenset(
     }
 )
 
+_OF_RULES: Final = frozenset(
+    {errors.ConflictError, errors.PreconditionFailedError, errors.UnknownRuleError}
+)
+
 # Of the problems' statuses those that a classifying route answers with. 499 is what the log says of
 # a client that left; nobody receives it.
 _CLASSIFYING: Final = frozenset({400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504})
+_OF_LABEL_SETS: Final = frozenset({400, 401, 403, 404, 409, 413, 422, 500, 501, 503, 504})
 
 CLASSIFY_REQUEST: Final[dict[str, Any]] = {
     "requestBody": {
@@ -73,6 +80,22 @@ CLASSIFY_REQUEST: Final[dict[str, Any]] = {
                             "maxLength": MAX_UNIT_CHARS,
                             "description": "Who keeps the same variant in an experiment.",
                         },
+                        "labels": {
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "description": "Labels to classify into, one part each, for a variant "
+                            "of kind `dual_tower`.",
+                        },
+                        "prompt_template": {
+                            "type": "array",
+                            "items": {"type": "string"},
+                            "description": "Prompts that each label is put into, one part each, "
+                            "such as `a photo of a {label}`.",
+                        },
+                        "label_set": {
+                            "type": "string",
+                            "description": "Name of registered labels, in place of `labels`.",
+                        },
                     },
                 }
             },
@@ -97,15 +120,43 @@ BATCH_REQUEST: Final[dict[str, Any]] = {
 }
 
 
+def label_set_request() -> dict[str, Any]:
+    """Returns the documentation of a body that is a label set."""
+    content = {
+        "schema": {"$ref": _REF.format(model=LabelSetBody.__name__)},
+        "example": {
+            "labels": ["food", "animal", "vehicle"],
+            "prompt_template": "a drawing of a {label}",
+        },
+    }
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def label_set_answers(model: type[BaseModel] | None) -> dict[int | str, dict[str, Any]]:
+    """Returns the documented answers of a route of label sets; without a model: 204."""
+    documented = _problems(_OF_LABEL_SETS, _OF_RULES)
+    success: dict[int | str, dict[str, Any]] = {}
+    success[204 if model is None else 200] = (
+        {"description": "Done"} if model is None else {"model": model}
+    )
+    return success | documented
+
+
 def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """Returns the documented answers of a classifying route: the model, and its problems."""
+    return {200: {"model": model}, **_problems(_CLASSIFYING, _OF_OTHER_ROUTES)}
+
+
+def _problems(
+    statuses: Collection[int], left_out: Collection[type[errors.GatewayError]]
+) -> dict[int | str, dict[str, Any]]:
     titles: dict[int, list[str]] = {}
     for error, kind in KINDS.items():
-        if error in _OF_OTHER_ROUTES or kind.status not in _CLASSIFYING:
+        if error in left_out or kind.status not in statuses:
             continue
         if kind.title not in titles.setdefault(kind.status, []):
             titles[kind.status].append(kind.title)
-    documented: dict[int | str, dict[str, Any]] = {200: {"model": model}}
+    documented: dict[int | str, dict[str, Any]] = {}
     for status, each in sorted(titles.items()):
         documented[status] = {
             "description": "; ".join(each),
@@ -129,7 +180,13 @@ class DocumentedApi(FastAPI):
             _, definitions = models_json_schema(
                 [
                     (model, "validation")
-                    for model in (ClassifyBody, BatchBody, ProblemBody, *MODELS.values())
+                    for model in (
+                        ClassifyBody,
+                        BatchBody,
+                        LabelSetBody,
+                        ProblemBody,
+                        *MODELS.values(),
+                    )
                 ],
                 ref_template=_REF,
             )

@@ -55,6 +55,12 @@ KINDS: Final[dict[type[errors.GatewayError], ProblemKind]] = {
         408, "request-timeout", "Request timeout", _CODE.DEADLINE_EXCEEDED
     ),
     errors.UnknownRuleError: ProblemKind(404, "unknown-rule", "Unknown rule", _CODE.NOT_FOUND),
+    errors.UnknownLabelSetError: ProblemKind(
+        404, "unknown-label-set", "Unknown label set", _CODE.NOT_FOUND
+    ),
+    errors.LabelSetsFullError: ProblemKind(
+        409, "label-sets-full", "Too many label sets", _CODE.RESOURCE_EXHAUSTED
+    ),
     errors.ConflictError: ProblemKind(409, "conflict", "Conflict", _CODE.FAILED_PRECONDITION),
     errors.PreconditionFailedError: ProblemKind(
         412, "precondition-failed", "Precondition failed", _CODE.ABORTED

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,10 +15,11 @@ from gateway.admission.forecast import WorkKind
 from gateway.api import json_body, multipart
 from gateway.api.answers import classification_answer
 from gateway.api.authentication import principal_of
-from gateway.api.body import CancelOnDisconnect, read_body, read_chunks
+from gateway.api.body import CancelOnDisconnect, read_body, read_chunks, receive_timeout
 from gateway.api.edge import observation_of
 from gateway.api.envelope import EnvelopeLimits, Item, RequestOrigin, to_request
 from gateway.api.gate import BATCH_PATH, CLASSIFY_PATH, ticket_of
+from gateway.api.label_work import TicketLabelWork, label_kind, label_places
 from gateway.api.lessons import learn
 from gateway.api.openapi import BATCH_REQUEST, CLASSIFY_REQUEST, answers
 from gateway.api.schemas import BatchAnswer, ClassifyAnswer
@@ -32,10 +31,9 @@ from gateway.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Sequence
 
     from gateway.admission.admission import Ticket
-    from gateway.admission.deadline import Deadline
     from gateway.admission.rate_limits import RateLimits
     from gateway.api.image_urls import ImageUrls
     from gateway.api.observation import Observation
@@ -54,10 +52,22 @@ class _Job:
 
     request: ClassifyRequest
     decision: Decision
+    new_prompts: int
+    """Labels, within prompts, that are to be embedded first."""
 
     @property
     def kind(self) -> WorkKind:
         return WorkKind(self.decision.variant.name, self.request.modalities)
+
+    @property
+    def kinds(self) -> list[WorkKind]:
+        """All its work, the item's own first."""
+        return [self.kind, *[label_kind(self.decision.variant.name)] * self.new_prompts]
+
+    @property
+    def places(self) -> int:
+        """How much of it is in the backend at a time."""
+        return 1 + label_places(self.new_prompts)
 
 
 class ClassificationApi:
@@ -85,9 +95,7 @@ class ClassificationApi:
         self._image_urls = image_urls
         self._metrics = metrics
         self._max_json_bytes = json_body.max_json_bytes(limits)
-        self._max_multipart_bytes = (
-            limits.max_image_bytes + limits.max_text_bytes + multipart.ENVELOPE_BYTES
-        )
+        self._max_multipart_bytes = multipart.max_body_bytes(limits)
 
     def routes(self) -> APIRouter:
         """Returns the routes, documented by hand: the bodies are read from the socket."""
@@ -115,11 +123,11 @@ class ClassificationApi:
     async def classify(self, request: Request) -> Response:
         """An image file, a text, or both; as a form or as JSON."""
         observation, ticket = observation_of(request), ticket_of(request)
-        async with _receive_timeout(ticket.deadline):
+        async with receive_timeout(ticket.deadline):
             item = await self._read_item(request)
         item = await self._image_urls.fetch_admitted(item, ticket)
-        job = self._prepare(item, _origin(request), observation)
-        ticket.start([job.kind])
+        job = await self._prepare(item, _origin(request), observation)
+        ticket.start(job.kinds, job.places)
         async with CancelOnDisconnect(request):
             answer = await self._answer(job, ticket)
         return _json_response(answer)
@@ -128,15 +136,15 @@ class ClassificationApi:
         """The items run side by side. A bad item fails alone; the answer keeps their order."""
         observation, ticket = observation_of(request), ticket_of(request)
         _require_media_type(request, _JSON)
-        async with _receive_timeout(ticket.deadline):
+        async with receive_timeout(ticket.deadline):
             body = await read_body(request, self._limits.max_batch_body_bytes)
         sent = await json_body.read_items(body, self._limits)
         self._rate_limits.take(principal_of(request), len(sent) - 1)  # the gate took one
         items = await self._image_urls.fetch_batch(sent, ticket)
         origin = _origin(request)
-        jobs = [self._try_prepare(item, origin, observation) for item in items]
-        if kinds := [job.kind for job in jobs if isinstance(job, _Job)]:
-            ticket.start(kinds)
+        jobs = [await self._try_prepare(item, origin, observation) for item in items]
+        if good := [job for job in jobs if isinstance(job, _Job)]:
+            _start(ticket, good)
         async with CancelOnDisconnect(request), asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._batch_entry(job, observation, ticket)) for job in jobs]
         return _json_response({"items": [task.result() for task in tasks]})
@@ -149,26 +157,31 @@ class ClassificationApi:
             return await multipart.read_multipart(content_type, chunks, self._limits)
         return await json_body.read_item(await read_body(request, self._max_json_bytes))
 
-    def _prepare(self, item: Item, origin: RequestOrigin, observation: Observation) -> _Job:
+    async def _prepare(self, item: Item, origin: RequestOrigin, observation: Observation) -> _Job:
         request = to_request(item, origin, self._limits)
         observation.note_item(None, request.modalities)
+        request = await self._classifier.with_labels(request)
         decision = self._classifier.decide(request)
         observation.note_item(decision.variant.name, None)
-        return _Job(self._classifier.reduce(request, decision), decision)
+        request = self._classifier.reduce(request, decision)
+        return _Job(request, decision, self._classifier.new_prompts(request, decision))
 
-    def _try_prepare(
+    async def _try_prepare(
         self, item: Item | GatewayError, origin: RequestOrigin, observation: Observation
     ) -> _Job | GatewayError:
         try:
             if isinstance(item, GatewayError):
                 return item
-            return self._prepare(item, origin, observation)
+            return await self._prepare(item, origin, observation)
         except GatewayError as error:
             return error
 
     async def _answer(self, job: _Job, ticket: Ticket) -> dict[str, Any]:
         routed = await self._classifier.classify(
-            job.request, job.decision, on_reused=lambda: ticket.relieve(job.kind)
+            job.request,
+            job.decision,
+            on_reused=lambda: ticket.relieve(job.kind),
+            label_work=TicketLabelWork(ticket, label_kind(job.decision.variant.name)),
         )
         learn(ticket, job.kind, routed.classification)
         return classification_answer(routed)
@@ -186,6 +199,13 @@ class ClassificationApi:
             return {"problem": observation.note_error(error, self._metrics).to_json()}
 
 
+def _start(ticket: Ticket, jobs: Sequence[_Job]) -> None:
+    # Items of a batch mostly share their labels, and these are embedded once: the largest count.
+    most = max(jobs, key=lambda job: job.new_prompts)
+    labels, places = most.kinds[1:], label_places(most.new_prompts)
+    ticket.start([*(job.kind for job in jobs), *labels], len(jobs) + places)
+
+
 def _origin(request: Request) -> RequestOrigin:
     request_id, ticket = observation_of(request).request_id, ticket_of(request)
     key_id = principal_of(request).proved_id
@@ -193,16 +213,6 @@ def _origin(request: Request) -> RequestOrigin:
     return RequestOrigin(
         request_id, ticket.deadline, ticket.arrival.client, subject, ticket.placement
     )
-
-
-@asynccontextmanager
-async def _receive_timeout(deadline: Deadline) -> AsyncIterator[None]:
-    # A client that sends a byte now and then must not hold a place in flight.
-    try:
-        async with asyncio.timeout(max(0.0, deadline.left_s(time.perf_counter()))):
-            yield
-    except TimeoutError as error:
-        raise DeadlineExceededError from error
 
 
 def _require_media_type(request: Request, *accepted: str) -> str:

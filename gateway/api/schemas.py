@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from gateway.catalog import Refusal
-from gateway.contract.manifest import Digest, ModalitySet, Quality, Ratio
+from gateway.contract.manifest import Digest, ModalitySet, Quality, Ratio, VariantKind
 from gateway.placement import Degraded, PoolName
 from gateway.readiness import NotReady
 from gateway.reuse.source import Source
@@ -21,6 +21,61 @@ from gateway.routing.reason import Reason
 
 class _Closed(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+PromptTemplate = Annotated[
+    StrictStr | list[StrictStr] | None,
+    Field(
+        description="Prompt that each label is put into, such as `a photo of a {label}`; of "
+        "several, the embeddings are averaged. Without it, the variant's own."
+    ),
+]
+
+
+class LabelSetBody(_Closed):
+    """Labels to keep under a name."""
+
+    labels: Annotated[
+        list[StrictStr], Field(description="Labels to classify into; each at most once.")
+    ]
+    prompt_template: PromptTemplate = None
+
+
+class LabelSetAnswer(_Closed):
+    """A set of labels that can be named in `label_set`."""
+
+    name: str
+    labels: list[str]
+    prompt_template: Annotated[
+        list[str], Field(description="Its prompts; none: the variant's own.")
+    ]
+    is_persistent: Annotated[
+        bool, Field(description="Whether it outlives the process and all replicas have it.")
+    ]
+    embedded_for: Annotated[
+        list[str], Field(description="Variants whose embeddings of all its labels are at hand.")
+    ]
+
+
+class LabelSetsAnswer(_Closed):
+    """All sets of labels, by name."""
+
+    label_sets: list[LabelSetAnswer]
+
+
+class ZeroShotAnswer(_Closed):
+    """What is to be known of a variant that takes labels."""
+
+    prompt_template: Annotated[
+        list[str], Field(description="Prompts of a request that gives none.")
+    ]
+    activation: Annotated[
+        Literal["softmax", "sigmoid"],
+        Field(description="Whether labels share one probability, or each has its own."),
+    ]
+    measured_labels: Annotated[
+        list[str], Field(description="What `quality` was measured with: labels it never saw.")
+    ]
 
 
 class ClassifyBody(_Closed):
@@ -46,6 +101,15 @@ class ClassifyBody(_Closed):
         dict[str, StrictStr | StrictInt | StrictFloat | StrictBool] | None,
         Field(description="Attributes that rules of eligibility look at."),
     ] = None
+    labels: Annotated[
+        list[StrictStr] | None,
+        Field(description="Labels to classify into, for a variant of kind `dual_tower`."),
+    ] = None
+    prompt_template: PromptTemplate = None
+    label_set: Annotated[
+        StrictStr | None,
+        Field(description="Name of registered labels, in place of `labels`; see /v1/label-sets."),
+    ] = None
 
 
 class BatchBody(_Closed):
@@ -68,6 +132,9 @@ class Timings(_Closed):
     """
 
     receive: float
+    labels: Annotated[
+        float | None, Field(description="Time to embed the request's labels; null without them.")
+    ]
     triton: float
     decode: float | None
     image_encoder: float | None
@@ -175,7 +242,9 @@ class ModelAnswer(_Closed):
     default_reason: Reason | None
     experiments: list[ModelExperimentAnswer]
     shadows: list[str]
+    kind: VariantKind
     labels: list[str]
+    zero_shot: ZeroShotAnswer | None
     modality_sets: list[ModalitySet]
     quality: dict[ModalitySet, Quality]
     max_image_pixels: int

@@ -11,14 +11,18 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from gateway.classification.outputs import ABSENT, Trace, rank, read_row, read_trace
+from gateway.classification.outputs import rank
 from gateway.classification.values import Classification, Scores, StageTimings
 from gateway.contract import tensors
+from gateway.contract.zero_shot import label_logits
 from gateway.errors import GatewayError, RequestError
 from gateway.placement import Degraded, Placement
 from gateway.pools.call import Call
 from gateway.reuse.equality import Question
 from gateway.reuse.source import Source
+from gateway.triton.outputs import ABSENT, Trace, read_row, read_trace
+from gateway.zero_shot.embeddings import LabelAsker
+from gateway.zero_shot.fit import require_fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.reuse.answers import ReusedAnswers
     from gateway.telemetry.metrics import Metrics
     from gateway.triton.backend import Row
+    from gateway.zero_shot.embeddings import EmbeddedLabels, LabelEmbeddings, LabelWork
 
 _MS: Final = 1000.0
 
@@ -47,6 +52,7 @@ class Classifier:
         dispatcher: sends to the pools.
         metrics: outcomes, stages and batch sizes go there.
         reuse: answers equal requests by one computation.
+        labels: embeds the labels of requests.
         new_id: makes prediction ids.
     """
 
@@ -55,16 +61,22 @@ class Classifier:
         dispatcher: Dispatcher,
         metrics: Metrics,
         reuse: ReusedAnswers[Served],
+        labels: LabelEmbeddings,
         *,
         new_id: Callable[[], str] = new_prediction_id,
     ) -> None:
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._reuse = reuse
+        self.labels = labels
         self._new_id = new_id
 
     async def classify(
-        self, request: ClassifyRequest, variant: Variant, on_reused: Callable[[], None]
+        self,
+        request: ClassifyRequest,
+        variant: Variant,
+        on_reused: Callable[[], None],
+        label_work: LabelWork,
     ) -> Classification:
         """Classifies one item with one variant.
 
@@ -72,9 +84,11 @@ class Classifier:
             request: the item.
             variant: answers it.
             on_reused: called as soon as it is known that another's computation answers it.
+            label_work: is told what the labels of the request cost.
 
         Raises:
-            InvalidInputError: the image or text itself cannot be classified.
+            InvalidInputError: the image or text itself cannot be classified, or the labels that
+                were given are not for this variant.
             UnavailableError: not now; says when to try again.
             DeadlineExceededError: the time of the request is spent.
             BackendError: Triton failed or broke the contract.
@@ -82,7 +96,7 @@ class Classifier:
         modalities = request.modalities
         outcome = "ok"
         try:
-            return await self._classify(request, variant, on_reused)
+            return await self._classify(request, variant, on_reused, label_work)
         except GatewayError as error:
             outcome = error.code
             if isinstance(error, RequestError):
@@ -96,9 +110,21 @@ class Classifier:
             self._metrics.count_classification(variant.name, modalities, outcome)
 
     async def _classify(
-        self, request: ClassifyRequest, variant: Variant, on_reused: Callable[[], None]
+        self,
+        request: ClassifyRequest,
+        variant: Variant,
+        on_reused: Callable[[], None],
+        label_work: LabelWork,
     ) -> Classification:
         modalities = request.modalities
+        began_s = time.perf_counter()
+        require_fit(request.labels, variant)
+        embedded: EmbeddedLabels | None = None
+        labels_ms: float | None = None
+        if request.labels is not None:
+            asker = LabelAsker(request.deadline, request.request_id, request.placement, label_work)
+            embedded = await self.labels.embed(request.labels, variant, asker)
+            labels_ms = (time.perf_counter() - began_s) * _MS
         inputs: dict[str, bytes] = {}
         if request.image is not None:
             inputs[tensors.IMAGE] = request.image
@@ -126,15 +152,11 @@ class Classifier:
         is_own = source is Source.COMPUTED
         # A server answers with the digest that it has; the answer says which.
         outputs, variant = served.outputs, served.variant
-        scores = Scores(
-            read_row(outputs, tensors.LOGITS, len(variant.labels)),
-            variant.labels,
-            variant.ensembles[modalities].manifest.temperature,
-        )
+        scores = await self._scores(embedded, served, modalities)
         image, text = _read_traces(outputs, modalities) if is_own else (ABSENT, ABSENT)
         finished_s = time.perf_counter()
         timings = StageTimings(
-            receive_ms=(called_s - request.deadline.arrived_s) * _MS,
+            receive_ms=(called_s - request.deadline.arrived_s) * _MS - (labels_ms or 0.0),
             triton_ms=(answered_s - called_s) * _MS,
             decode_ms=image.preprocess_ms,
             image_encoder_ms=image.encode_ms,
@@ -142,6 +164,7 @@ class Classifier:
             text_encoder_ms=text.encode_ms,
             respond_ms=(finished_s - answered_s) * _MS,
             total_ms=(finished_s - request.deadline.arrived_s) * _MS,
+            labels_ms=labels_ms,
         )
         classification = Classification(
             prediction_id=self._new_id(),
@@ -159,11 +182,29 @@ class Classifier:
         self._observe(classification)
         return classification
 
+    async def _scores(
+        self, labels: EmbeddedLabels | None, served: Served, modalities: ModalitySet
+    ) -> Scores:
+        manifest = served.variant.ensembles[modalities].manifest
+        tower = manifest.dual_tower
+        if tower is None or labels is None:
+            own = served.variant.labels
+            return Scores(
+                read_row(served.outputs, tensors.LOGITS, len(own)), own, manifest.temperature
+            )
+        embedding = read_row(served.outputs, tensors.EMBEDDING, tower.embedding_dim)
+        if labels.digest != served.variant.digest:
+            # The server that answered is a release ahead or behind: its space is another one.
+            labels = await self.labels.embed(labels.query, served.variant, labels.asker)
+        logits = label_logits(embedding, labels.directions, tower.logit_scale, tower.logit_bias)
+        return Scores(logits, labels.query.labels, manifest.temperature, tower.activation)
+
     def _observe(self, answer: Classification) -> None:
         self._metrics.pools.count_answer(answer.placement)
         timings = answer.timings
         for stage, spent_ms in (
             ("receive", timings.receive_ms),
+            ("labels", timings.labels_ms),
             ("triton", timings.triton_ms if answer.source is Source.COMPUTED else None),
             ("decode", timings.decode_ms),
             ("image_encoder", timings.image_encoder_ms),

@@ -6,11 +6,14 @@ REST and gRPC call this; `classifier` does the work.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.classification.brown_out import reduce_to_place
+from gateway.contract.manifest import VariantKind
 from gateway.errors import GatewayError, RequestError, VariantUnavailableError
+from gateway.zero_shot.fit import require_fit
+from gateway.zero_shot.query import LabelQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from gateway.classification.values import Classification, ClassifyRequest
     from gateway.routing.router import Decision, Router
     from gateway.telemetry.traffic_metrics import TrafficMetrics
+    from gateway.zero_shot.embeddings import LabelWork
+    from gateway.zero_shot.label_sets import LabelSets
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,7 @@ class LiveClassifier:
     Args:
         router: decides.
         classifier: classifies.
+        label_sets: finds labels by the name of their set.
         metrics: what came of each arm goes there.
         brown_out: when an input may be left out under overload; None: never.
         shadows: see each answered request.
@@ -46,15 +52,30 @@ class LiveClassifier:
         self,
         router: Router,
         classifier: Classifier,
+        label_sets: LabelSets,
         metrics: TrafficMetrics,
         brown_out: BrownOutBounds | None,
         shadows: Shadows,
     ) -> None:
         self._router = router
         self._classifier = classifier
+        self._label_sets = label_sets
         self._metrics = metrics
         self._brown_out = brown_out
         self._shadows = shadows
+
+    async def with_labels(self, request: ClassifyRequest) -> ClassifyRequest:
+        """Puts the labels into a request that names a set of them.
+
+        Raises:
+            UnknownLabelSetError: there is none of that name.
+            StorageUnavailableError: label sets cannot be read now.
+        """
+        if request.label_set is None:
+            return request
+        found = await self._label_sets.get(request.label_set)
+        templates = request.templates or found.query.templates
+        return replace(request, labels=LabelQuery(found.query.labels, templates))
 
     def decide(self, request: ClassifyRequest) -> Decision:
         """Decides which variant answers.
@@ -62,15 +83,29 @@ class LiveClassifier:
         Raises:
             UnknownVariantError: the request names a variant that does not exist.
             VariantUnavailableError: what should answer is not served now.
+            InvalidInputError: it takes no labels, or needs some.
         """
-        return self._router.decide(request.variant, request.subject)
+        kind = VariantKind.CLASSIFIER if request.labels is None else VariantKind.DUAL_TOWER
+        decision = self._router.decide(request.variant, request.subject, kind)
+        require_fit(request.labels, decision.variant)
+        return decision
+
+    def new_prompts(self, request: ClassifyRequest, decision: Decision) -> int:
+        """Returns how many labels of a request, within prompts, are still to be embedded."""
+        if request.labels is None:
+            return 0
+        return self._classifier.labels.fresh(request.labels, decision.variant)
 
     def reduce(self, request: ClassifyRequest, decision: Decision) -> ClassifyRequest:
         """Leaves out of a request what it got no place for. See `brown_out.reduce_to_place`."""
         return reduce_to_place(request, decision.variant, self._brown_out)
 
     async def classify(
-        self, request: ClassifyRequest, decision: Decision, on_reused: Callable[[], None]
+        self,
+        request: ClassifyRequest,
+        decision: Decision,
+        on_reused: Callable[[], None],
+        label_work: LabelWork,
     ) -> RoutedAnswer:
         """Classifies one item. Raises as `Classifier.classify` does.
 
@@ -81,24 +116,31 @@ class LiveClassifier:
             request: the item.
             decision: which variant answers.
             on_reused: see `Classifier.classify`.
+            label_work: the same.
         """
         try:
-            routed = await self._classify(request, decision, on_reused)
+            routed = await self._classify(request, decision, on_reused, label_work)
         except VariantUnavailableError:
             instead = self._router.gate(decision)
             if instead is None:
                 raise
-            routed = await self._classify(request, instead, on_reused)
+            routed = await self._classify(request, instead, on_reused, label_work)
         self._shadows.offer(request, routed.classification)
         return routed
 
     async def _classify(
-        self, request: ClassifyRequest, decision: Decision, on_reused: Callable[[], None]
+        self,
+        request: ClassifyRequest,
+        decision: Decision,
+        on_reused: Callable[[], None],
+        label_work: LabelWork,
     ) -> RoutedAnswer:
         outcome = "ok"
         seconds: float | None = None
         try:
-            answer = await self._classifier.classify(request, decision.variant, on_reused)
+            answer = await self._classifier.classify(
+                request, decision.variant, on_reused, label_work
+            )
             seconds = answer.timings.total_ms / 1000
         except GatewayError as error:
             outcome = "input_fault" if isinstance(error, RequestError) else error.code

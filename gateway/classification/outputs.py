@@ -1,73 +1,30 @@
-"""Reads an ensemble's outputs: logits to calibrated, ranked labels, and the traces."""
+"""From logits to calibrated, ranked labels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gateway.classification.values import RankedLabel
-from gateway.contract import tensors
-from gateway.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from gateway.classification.values import Scores
-    from gateway.triton.backend import Row
-
-_US_PER_MS: Final = 1000.0
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """What a branch of the ensemble tells of itself; None is what it does not tell."""
-
-    preprocess_ms: float | None
-    encode_ms: float | None
-    batch_size: int | None
-
-
-ABSENT: Final = Trace(None, None, None)
-
-
-def rows_bytes(outputs: Mapping[str, Row]) -> int:
-    """Returns the size of all outputs of one item, in bytes."""
-    return sum(row.nbytes for row in outputs.values())
-
-
-def read_row(outputs: Mapping[str, Row], name: str, length: int) -> Row:
-    """Returns one output, of shape (length,) and finite.
-
-    Raises:
-        BackendError: it is not there, or not like that.
-    """
-    row = outputs.get(name)
-    if row is None or row.shape != (length,) or not np.isfinite(row).all():
-        raise BackendError(f"output {name} is missing, misshapen or not finite")
-    return row
-
-
-def read_trace(outputs: Mapping[str, Row], name: str) -> Trace:
-    """Reads a trace output; see `tensors.TRACE_FIELDS`. Raises as `read_row` does."""
-    row = read_row(outputs, name, len(tensors.TRACE_FIELDS))
-    preprocess_us, encode_us, batch_size = row.tolist()
-    preprocess_ms = preprocess_us / _US_PER_MS
-    if not batch_size:
-        return Trace(preprocess_ms, None, None)
-    return Trace(preprocess_ms, encode_us / _US_PER_MS, int(batch_size))
 
 
 def probabilities(scores: Scores) -> NDArray[np.float64]:
     """Calibrates by temperature (Guo et al. 2017, arXiv:1706.04599).
 
     Returns:
-        Of shape (labels,), with the sum 1.
+        Of shape (labels,), with the sum 1; of a sigmoid, each by itself.
     """
     scaled = scores.logits.astype(np.float64) / scores.temperature  # (labels,)
+    if scores.activation == "sigmoid":
+        # In the form that does not overflow, whatever the sign.
+        independent: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * scaled))
+        return independent
     odds = np.exp(scaled - scaled.max())
     calibrated: NDArray[np.float64] = odds / odds.sum()
     return calibrated

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from gateway.classification.outputs import probabilities, read_row
+from gateway.classification.outputs import probabilities
 from gateway.classification.values import Scores
 from gateway.contract import tensors
 from gateway.errors import GatewayError, VariantUnavailableError
 from gateway.pools.endpoint import EndpointState
 from gateway.reuse.source import Source
 from gateway.routing.hashing import uniform
+from gateway.triton.outputs import read_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,7 +78,8 @@ class Shadows:
             for task in self._running:
                 task.cancel()
         # A reused answer took no work: its time is no measure, and its request was shown before.
-        if answer.source is not Source.COMPUTED:
+        # Labels that came with the request are in no candidate's space.
+        if answer.source is not Source.COMPUTED or request.labels is not None:
             return
         for shadow in shadows:
             if not _is_drawn(shadow, request, answer.variant):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gateway.contract.manifest import ModalitySet
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gateway.reuse.source import Source
     from gateway.routing.subject import Subject
     from gateway.triton.backend import Row
+    from gateway.zero_shot.query import LabelQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,9 @@ class ClassifyRequest:
         caller: who asks; answers are not reused across callers, unless that is allowed.
         subject: whom it is for, by which experiments choose.
         placement: where admission found room for it, or None.
+        labels: what it is to be classified into, where the request says so.
+        label_set: name of a registered set of labels in their place, or None.
+        templates: prompts in place of the set's own; empty: none.
     """
 
     image: bytes | None
@@ -40,6 +44,9 @@ class ClassifyRequest:
     caller: str
     subject: Subject
     placement: Placement | None = None
+    labels: LabelQuery | None = None
+    label_set: str | None = None
+    templates: tuple[str, ...] = ()
 
     @property
     def modalities(self) -> ModalitySet:
@@ -65,20 +72,24 @@ class Scores:
         logits: uncalibrated, of shape (labels,).
         labels: in the order of the logits.
         temperature: calibrates them; above 0, and 1 leaves the softmax as it is.
+        activation: `softmax`: the labels share one probability; `sigmoid`: each has its own.
     """
 
     logits: Row
     labels: tuple[str, ...]
     temperature: float
+    activation: Literal["softmax", "sigmoid"] = "softmax"
 
 
 @dataclass(frozen=True, slots=True)
 class StageTimings:
     """Where the time went, in milliseconds. The stages of an absent modality are None.
 
-    `receive_ms`, `triton_ms` and `respond_ms` add up to `total_ms`. The other four lie within
-    `triton_ms`, image and text side by side; an encoder's is that of its whole batch. In an answer
-    that was reused they are None, as they are another request's, whose end `triton_ms` waited for.
+    `receive_ms`, `labels_ms`, `triton_ms` and `respond_ms` add up to `total_ms`; `labels_ms`, the
+    time to embed the labels of the request, is None where a variant has its own. The other four lie
+    within `triton_ms`, image and text side by side; an encoder's is that of its whole batch. In an
+    answer that was reused they are None, as they are another request's, whose end `triton_ms`
+    waited for.
     """
 
     receive_ms: float
@@ -89,6 +100,7 @@ class StageTimings:
     text_encoder_ms: float | None
     respond_ms: float
     total_ms: float
+    labels_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

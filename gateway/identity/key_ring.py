@@ -39,6 +39,11 @@ class KeyRing:
         self._keys = keys
         self._anonymous = Principal(ANONYMOUS_ID, keys.anonymous_scopes)
 
+    @property
+    def is_enforced(self) -> bool:
+        """Whether keys are asked for; without a keys file, on loopback, they are not."""
+        return self._keys.is_enforced
+
     def __len__(self) -> int:
         return len(self._keys.records)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from gateway.contract.manifest import VariantKind
 from gateway.routing.choice import choose_variant
 from gateway.routing.gates import Gate, gates_of
 from gateway.routing.reason import Reason
@@ -79,12 +80,19 @@ class Router:
         self._gates_of: tuple[Catalog, Plan] | None = None
         self._suspended_until_s: dict[tuple[str, str], float] = {}
 
-    def decide(self, requested: str | None, subject: Subject) -> Decision:
+    def decide(
+        self,
+        requested: str | None,
+        subject: Subject,
+        kind: VariantKind = VariantKind.CLASSIFIER,
+    ) -> Decision:
         """Decides.
 
         Args:
             requested: the variant that the request names, or None.
             subject: whom it is for.
+            kind: of variant that can answer it: one with labels of its own, or a dual tower when
+                the request brings labels. Counts where the request names no variant.
 
         Raises:
             UnknownVariantError: the request names a variant that does not exist.
@@ -93,11 +101,12 @@ class Router:
         catalog, traffic = self._catalog(), self._traffic()
         if requested is None and traffic.plan.experiments:
             draw = traffic.plan.draw(subject, self._clock())
-            if draw is not None and (decision := self._follow(draw, catalog, traffic.plan)):
+            decision = None if draw is None else self._follow(draw, catalog, traffic.plan)
+            if decision is not None and decision.variant.kind is kind:
                 return decision
         if requested is not None:
             return Decision(choose_variant(catalog, requested, None), Reason.REQUESTED)
-        return self._default(catalog, traffic)
+        return self._default(catalog, traffic, kind)
 
     def gate(self, decision: Decision) -> Decision | None:
         """Keeps traffic from an arm that turned out not to be served, for five seconds.
@@ -123,7 +132,7 @@ class Router:
         Raises:
             VariantUnavailableError: what should answer is not served now.
         """
-        return self._default(self._catalog(), self._traffic())
+        return self._default(self._catalog(), self._traffic(), VariantKind.CLASSIFIER)
 
     @property
     def plan(self) -> Plan:
@@ -160,8 +169,10 @@ class Router:
             self._gates, self._gates_of = gates_of(catalog, plan), (catalog, plan)
         return self._gates
 
-    def _default(self, catalog: Catalog, traffic: Traffic) -> Decision:
-        if traffic.promoted is not None and traffic.promoted in catalog.variants:
-            return Decision(catalog.variants[traffic.promoted], Reason.PROMOTED)
-        variant = choose_variant(catalog, None, self._default_variant)
-        return Decision(variant, Reason.CONFIGURED if self._default_variant else Reason.NEWEST)
+    def _default(self, catalog: Catalog, traffic: Traffic, kind: VariantKind) -> Decision:
+        promoted = catalog.variants.get(traffic.promoted or "")
+        if promoted is not None and promoted.kind is kind:
+            return Decision(promoted, Reason.PROMOTED)
+        variant = choose_variant(catalog, None, self._default_variant, kind)
+        is_configured = variant.name == self._default_variant
+        return Decision(variant, Reason.CONFIGURED if is_configured else Reason.NEWEST)

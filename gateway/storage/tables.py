@@ -1,4 +1,4 @@
-"""The tables: traffic rules that admins wrote, promotions, and the audit of all changes.
+"""The tables: traffic rules that admins wrote, promotions, label sets, the audit of all changes.
 
 A change here needs a migration; a test holds the two against each other.
 """
@@ -54,6 +54,21 @@ class Promotion(Base):
     variant: Mapped[str] = mapped_column(String(64))
     promoted_at: Mapped[datetime]
     rolled_back_at: Mapped[datetime | None]
+
+
+class StoredLabelSet(Base):
+    """Labels under a name, for zero-shot classification.
+
+    Attributes:
+        templates: prompts that each label is put into; empty: the variant's own.
+    """
+
+    __tablename__ = "label_sets"
+
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    labels: Mapped[list[str]] = mapped_column(JSON)
+    templates: Mapped[list[str]] = mapped_column(JSON)
+    changed_at: Mapped[datetime]
 
 
 class AuditEntry(Base):

@@ -20,6 +20,7 @@ from gateway.telemetry.pool_metrics import PoolMetrics
 from gateway.telemetry.shadow_metrics import ShadowMetrics
 from gateway.telemetry.shown_gauge import ShownGauge
 from gateway.telemetry.traffic_metrics import TrafficMetrics
+from gateway.telemetry.zero_shot_metrics import ZeroShotMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,6 +71,7 @@ class Metrics:
         self.pools = PoolMetrics(registry)
         self.traffic = TrafficMetrics(registry)
         self.shadows = ShadowMetrics(registry)
+        self.zero_shot = ZeroShotMetrics(registry)
         self._fault_code = _Bounded(_MAX_FAULT_CODES)
         self._requests = Counter(
             "diptych_gateway_requests_total",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import struct
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import numpy as np
@@ -21,6 +21,9 @@ from deploy.local.triton_server import free_ports
 from gateway.contract.input_fault import InputFault
 from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest
 from tests.gateway.manifests import make_repository
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 IMAGE_TRACE = (1500.0, 11000.0, 4.0)
 TEXT_TRACE = (100.0, 8000.0, 2.0)
@@ -155,10 +158,13 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
                 grpc.StatusCode.INVALID_ARGUMENT,
                 f"in ensemble '{request.model_name}', {fault.to_message()}",
             )
-        logits = np.arange(len(manifest.labels), dtype="<f4")
-        if text == "nan":
-            logits[0] = np.nan
-        outputs = {"LOGITS": logits}
+        if manifest.dual_tower is not None:
+            outputs = {"EMBEDDING": embed(inputs, manifest.dual_tower.embedding_dim)}
+        else:
+            logits = np.arange(len(manifest.labels), dtype="<f4")
+            if text == "nan":
+                logits[0] = np.nan
+            outputs = {"LOGITS": logits}
         if manifest.modalities.has_image:
             outputs["IMAGE_TRACE"] = np.array(IMAGE_TRACE, "<f4")
         if manifest.modalities.has_text:
@@ -168,6 +174,15 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
             response.outputs.add(name=name, datatype="FP32", shape=(1, row.size))
             response.raw_output_contents.append(row.tobytes())
         return response
+
+
+def embed(inputs: Mapping[str, bytes], dim: int) -> NDArray[np.float32]:
+    """Embeds image and text alike: each word is a direction of its own, and they are added."""
+    words = b" ".join(inputs.values()).split()
+    total = np.zeros(dim)
+    for word in words:
+        total += np.random.default_rng(list(word)).normal(size=dim)
+    return (total / np.linalg.norm(total)).astype("<f4")
 
 
 def _read_inputs(request: Any) -> dict[str, bytes]:

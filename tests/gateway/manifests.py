@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from gateway.contract.manifest import (
+    DualTower,
     EnsembleManifest,
     Limits,
     ModalitySet,
@@ -85,5 +86,31 @@ def make_repository(
             labels=labels,
             expected_device=expected_device,
         ).model_dump_json()
+        for modalities in ModalitySet
+    }
+
+
+def make_dual_repository(
+    *,
+    variant: str = "towers",
+    digest: str = "d" * 64,
+    created_at: datetime = datetime(2026, 1, 2, tzinfo=UTC),
+    tower: DualTower | None = None,
+) -> dict[str, str]:
+    """Makes the manifest JSON of a dual tower's three ensembles by model name."""
+    tower = tower or DualTower(
+        embedding_dim=64,
+        activation="softmax",
+        logit_scale=20.0,
+        logit_bias=0.0,
+        templates=("{label}",),
+        measured_labels=("cat", "dog"),
+    )
+    return {
+        f"{variant}-{modalities}-{digest[:8]}": make_manifest(
+            modalities, variant=variant, digest=digest, created_at=created_at
+        )
+        .model_copy(update={"labels": (), "dual_tower": tower, "temperature": 1.0})
+        .model_dump_json()
         for modalities in ModalitySet
     }

@@ -10,6 +10,7 @@ import pytest
 from gateway.api.envelope import EnvelopeLimits, Item
 from gateway.api.multipart import read_multipart
 from gateway.errors import MalformedRequestError, PayloadTooLargeError, RequestError
+from gateway.zero_shot.query import LabelLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -23,6 +24,7 @@ LIMITS = EnvelopeLimits(
     max_batch_items=4,
     max_batch_body_bytes=100_000,
     max_stream_concurrency=4,
+    labels=LabelLimits(max_labels=8, max_chars=20, max_templates=2),
 )
 BOUNDARY = "b0und4ry"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"

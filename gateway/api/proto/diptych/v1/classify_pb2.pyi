@@ -28,7 +28,7 @@ SOURCE_COALESCED: Source
 SOURCE_CACHED: Source
 
 class ClassifyRequest(_message.Message):
-    __slots__ = ("image", "text", "top_k", "variant", "unit", "metadata", "image_url", "allow_degraded")
+    __slots__ = ("image", "text", "top_k", "variant", "unit", "metadata", "image_url", "allow_degraded", "labels", "prompt_template", "label_set")
     class MetadataEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,9 @@ class ClassifyRequest(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     IMAGE_URL_FIELD_NUMBER: _ClassVar[int]
     ALLOW_DEGRADED_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SET_FIELD_NUMBER: _ClassVar[int]
     image: bytes
     text: str
     top_k: int
@@ -52,7 +55,10 @@ class ClassifyRequest(_message.Message):
     metadata: _containers.ScalarMap[str, str]
     image_url: str
     allow_degraded: bool
-    def __init__(self, image: _Optional[bytes] = ..., text: _Optional[str] = ..., top_k: _Optional[int] = ..., variant: _Optional[str] = ..., unit: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., image_url: _Optional[str] = ..., allow_degraded: bool = ...) -> None: ...
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    prompt_template: _containers.RepeatedScalarFieldContainer[str]
+    label_set: str
+    def __init__(self, image: _Optional[bytes] = ..., text: _Optional[str] = ..., top_k: _Optional[int] = ..., variant: _Optional[str] = ..., unit: _Optional[str] = ..., metadata: _Optional[_Mapping[str, str]] = ..., image_url: _Optional[str] = ..., allow_degraded: bool = ..., labels: _Optional[_Iterable[str]] = ..., prompt_template: _Optional[_Iterable[str]] = ..., label_set: _Optional[str] = ...) -> None: ...
 
 class LabelScore(_message.Message):
     __slots__ = ("label", "score")
@@ -63,7 +69,7 @@ class LabelScore(_message.Message):
     def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ...) -> None: ...
 
 class Timings(_message.Message):
-    __slots__ = ("receive", "triton", "decode", "image_encoder", "tokenise", "text_encoder", "respond", "total")
+    __slots__ = ("receive", "triton", "decode", "image_encoder", "tokenise", "text_encoder", "respond", "total", "labels")
     RECEIVE_FIELD_NUMBER: _ClassVar[int]
     TRITON_FIELD_NUMBER: _ClassVar[int]
     DECODE_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +78,7 @@ class Timings(_message.Message):
     TEXT_ENCODER_FIELD_NUMBER: _ClassVar[int]
     RESPOND_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     receive: float
     triton: float
     decode: float
@@ -80,7 +87,8 @@ class Timings(_message.Message):
     text_encoder: float
     respond: float
     total: float
-    def __init__(self, receive: _Optional[float] = ..., triton: _Optional[float] = ..., decode: _Optional[float] = ..., image_encoder: _Optional[float] = ..., tokenise: _Optional[float] = ..., text_encoder: _Optional[float] = ..., respond: _Optional[float] = ..., total: _Optional[float] = ...) -> None: ...
+    labels: float
+    def __init__(self, receive: _Optional[float] = ..., triton: _Optional[float] = ..., decode: _Optional[float] = ..., image_encoder: _Optional[float] = ..., tokenise: _Optional[float] = ..., text_encoder: _Optional[float] = ..., respond: _Optional[float] = ..., total: _Optional[float] = ..., labels: _Optional[float] = ...) -> None: ...
 
 class BatchSizes(_message.Message):
     __slots__ = ("image_encoder", "text_encoder")

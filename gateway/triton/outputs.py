@@ -1,0 +1,57 @@
+"""Reads an ensemble's outputs: rows of the wanted length, and the traces of its branches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from gateway.contract import tensors
+from gateway.errors import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gateway.triton.backend import Row
+
+_US_PER_MS: Final = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What a branch of the ensemble tells of itself; None is what it does not tell."""
+
+    preprocess_ms: float | None
+    encode_ms: float | None
+    batch_size: int | None
+
+
+ABSENT: Final = Trace(None, None, None)
+
+
+def rows_bytes(outputs: Mapping[str, Row]) -> int:
+    """Returns the size of all outputs of one item, in bytes."""
+    return sum(row.nbytes for row in outputs.values())
+
+
+def read_row(outputs: Mapping[str, Row], name: str, length: int) -> Row:
+    """Returns one output, of shape (length,) and finite.
+
+    Raises:
+        BackendError: it is not there, or not like that.
+    """
+    row = outputs.get(name)
+    if row is None or row.shape != (length,) or not np.isfinite(row).all():
+        raise BackendError(f"output {name} is missing, misshapen or not finite")
+    return row
+
+
+def read_trace(outputs: Mapping[str, Row], name: str) -> Trace:
+    """Reads a trace output; see `tensors.TRACE_FIELDS`. Raises as `read_row` does."""
+    row = read_row(outputs, name, len(tensors.TRACE_FIELDS))
+    preprocess_us, encode_us, batch_size = row.tolist()
+    preprocess_ms = preprocess_us / _US_PER_MS
+    if not batch_size:
+        return Trace(preprocess_ms, None, None)
+    return Trace(preprocess_ms, encode_us / _US_PER_MS, int(batch_size))
