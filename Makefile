@@ -104,6 +104,10 @@ bench: export ## measure the demo against its targets; figures go to .bench/
 bench-overload: export ## send 2, 4 and 10 times what the demo sustains; figures go to .bench/
 	@$(BIN)/python -m loadtest.overload
 
+.PHONY: bench-gateway
+bench-gateway: export ## what the gateway itself costs before the real Triton; into .bench/
+	@$(BIN)/python -m loadtest.gateway_cost
+
 .PHONY: bench-fairness
 bench-fairness: export ## one client sends ten times its share: what another gets; into .bench/
 	@$(BIN)/python -m loadtest.fairness

@@ -133,3 +133,15 @@ class AnswersDifferError(BenchError):
         self.contestant = contestant
         self.different = different
         self.total = total
+
+
+class NoProfileError(BenchError):
+    """The gateway did not say where its CPU time went.
+
+    Attributes:
+        path: where it should have.
+    """
+
+    def __init__(self, path: Path, log_path: Path) -> None:
+        super().__init__(f"The sampled gateway left no {path.name}: see {log_path}.")
+        self.path = path

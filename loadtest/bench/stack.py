@@ -36,6 +36,7 @@ class Stack:
         variant: ServedVariant,
         log_folder: Path,
         gateway_settings: Mapping[str, str] | None = None,
+        gateway_class: type[GatewayServer] = GatewayServer,
     ) -> None:
         """Prepares; the processes start on entry.
 
@@ -44,6 +45,7 @@ class Stack:
             variant: what to serve.
             log_folder: where both write their logs.
             gateway_settings: of the gateway, as environment variables; None: as they are.
+            gateway_class: starts it.
         """
         http, grpc, metrics, gateway_http, gateway_grpc = free_ports(5, _HOST)
         triton = BundledTriton(
@@ -55,7 +57,7 @@ class Stack:
             host=_HOST,
             log_path=log_folder / "triton.log",
         )
-        gateway = GatewayServer(
+        self.gateway = gateway_class(
             host=_HOST,
             probe_host=_HOST,
             http_port=gateway_http,
@@ -66,7 +68,8 @@ class Stack:
             log_path=log_folder / "gateway.log",
         )
         self.address = (_HOST, gateway_http)
-        self.services = (triton, gateway)
+        self.triton_address = triton.grpc_url
+        self.services = (triton, self.gateway)
         self._running = ExitStack()
 
     def __enter__(self) -> Self:

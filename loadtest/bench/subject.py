@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deploy.local.gateway_server import GatewayServer
 from deploy.local.triton_server import free_ports
 from loadtest.bench.load import Server
 from loadtest.bench.stack import BaselineServer, BaselineSettings, Stack
@@ -37,13 +38,20 @@ class Subject:
         """Says what to send to a server."""
         return Server.at(address, self.corpus, self.variant.labels)
 
-    def stack(self, gateway_settings: Mapping[str, str] | None = None) -> Stack:
+    def stack(
+        self,
+        gateway_settings: Mapping[str, str] | None = None,
+        gateway_class: type[GatewayServer] = GatewayServer,
+    ) -> Stack:
         """Makes the service on free ports, not started yet.
 
         Args:
             gateway_settings: environment variables for the gateway; None: none of our own.
+            gateway_class: starts the gateway.
         """
-        return Stack(self.repository, self.variant, self.log_folder, gateway_settings)
+        return Stack(
+            self.repository, self.variant, self.log_folder, gateway_settings, gateway_class
+        )
 
     def baseline(self, settings: BaselineSettings) -> BaselineServer:
         """Makes a baseline on a free port, not started yet."""

@@ -56,6 +56,7 @@ class ServedVariant:
         precision: that it is served in, such as `fp32`.
         labels: in the order of the head's outputs.
         models: the ensembles that Triton loads to serve it.
+        ensemble: the one of them that takes image and text.
         image_graph, text_graph, head_graph: ONNX files.
         preprocessing: of photos.
         tokeniser: of sentences.
@@ -66,6 +67,7 @@ class ServedVariant:
     precision: str
     labels: tuple[str, ...]
     models: tuple[str, ...]
+    ensemble: str
     image_graph: Path
     text_graph: Path
     head_graph: Path
@@ -108,6 +110,7 @@ def read_variant(repository: Path, name: str) -> ServedVariant:
         precision=manifest.parity.precision if manifest.parity else "unknown",
         labels=manifest.labels,
         models=selection.models,
+        ensemble=ensemble,
         image_graph=image.file("graph"),
         text_graph=text.file("graph"),
         head_graph=head.file("graph"),
