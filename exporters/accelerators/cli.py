@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,3 +62,44 @@ def rehearse(
     record = place.targets_folder / "tensorrt-rehearsal.json"
     write_engine_reports(reports, record)
     print(f"All engines were built; none was run, and none is kept. Report: {record}")
+
+
+class ProvedTarget(StrEnum):
+    """Targets that run on a GPU."""
+
+    GPU = "gpu"
+    TENSORRT = "tensorrt"
+
+
+@app.command(epilog="Example: python -m exporters prove openmoji --target gpu --target tensorrt")
+def prove(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="name or path of a recipe")],
+    target: Annotated[list[ProvedTarget], typer.Option(help="repeat for more")],
+    workspace: Annotated[Path, typer.Option(help="as of `export`")] = DEFAULT_WORKSPACE,
+    precision: Annotated[
+        list[Precision] | None,
+        typer.Option(help="of the encoders; repeat for more", show_default="fp32 and fp16"),
+    ] = None,
+    quantised_graphs: QuantisedOption = None,
+    report: Annotated[
+        Path, typer.Option(help="folder that a table named after the device goes to")
+    ] = Path(".bench"),
+) -> None:
+    """Where a GPU is at hand: parity with torch, memory and throughput of what it would serve.
+
+    Exit code 2 where there is no GPU, where a library is missing, or when an answer differs. It
+    stamps no passport: that is of what Triton serves.
+    """
+    loaded, place = load_recipe(recipe), Workspace(workspace)
+    from exporters.accelerators.device import find_gpu
+
+    find_gpu("A proof")  # before anything that takes time
+    from exporters.accelerators.run import prove_targets
+
+    targets = [
+        native_target(name.value, each)
+        for name in dict.fromkeys(target)
+        for each in dict.fromkeys(precision or [Precision.FP32, Precision.FP16])
+    ]
+    table, written = prove_targets(loaded, place, targets, quantised_graphs, report)
+    print(f"{table}\n\nReport: {written}")
