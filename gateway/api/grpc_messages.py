@@ -102,4 +102,5 @@ def to_problem_message(problem: Problem) -> classify_pb2.Problem:
         limit=problem.limit,
         actual=problem.actual,
         retry_after_s=problem.retry_after_s,
+        retry_after_ms=problem.retry_after_ms,
     )

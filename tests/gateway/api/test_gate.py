@@ -245,3 +245,21 @@ async def test_gate_rate_limit_is_429_from_the_head_alone(
         assert response.status_code == 200
         metrics = (await gateway.http.get("/metrics")).text
     assert 'refusals_total{code="rate_limit",priority="interactive"} 2.0' in metrics
+
+
+async def test_gate_stream_says_when_to_ask_again(
+    start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    keys = Keys(tmp_path)
+    key = keys.add("slow", extra="rate_rps = 0.01\nburst = 1")
+
+    async def messages() -> Any:  # noqa: ANN401 - of an untyped library
+        for _ in range(2):
+            yield classify_pb2.ClassifyStreamRequest(request=classify_pb2.ClassifyRequest(text="a"))
+
+    async with start_gateway(api_keys_file=keys.path) as gateway:
+        call = gateway.grpc.ClassifyStream(messages(), metadata=(("x-api-key", key),))
+        (problem,) = [each.problem async for each in call if each.HasField("problem")]
+    assert problem.code == "rate_limit"
+    assert problem.retry_after_ms == pytest.approx(100_000, rel=0.1)  # the token that is coming
+    assert problem.retry_after_s == -(-problem.retry_after_ms // 1000)

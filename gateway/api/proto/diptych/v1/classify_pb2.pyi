@@ -143,7 +143,7 @@ class ClassifyResponse(_message.Message):
     def __init__(self, prediction_id: _Optional[str] = ..., variant: _Optional[str] = ..., digest: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., batch_sizes: _Optional[_Union[BatchSizes, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., pool: _Optional[str] = ..., degraded: _Optional[str] = ..., assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
 
 class Problem(_message.Message):
-    __slots__ = ("type", "title", "status", "detail", "instance", "code", "field", "limit", "actual", "retry_after_s")
+    __slots__ = ("type", "title", "status", "detail", "instance", "code", "field", "limit", "actual", "retry_after_s", "retry_after_ms")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +154,7 @@ class Problem(_message.Message):
     LIMIT_FIELD_NUMBER: _ClassVar[int]
     ACTUAL_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     type: str
     title: str
     status: int
@@ -164,7 +165,8 @@ class Problem(_message.Message):
     limit: int
     actual: int
     retry_after_s: int
-    def __init__(self, type: _Optional[str] = ..., title: _Optional[str] = ..., status: _Optional[int] = ..., detail: _Optional[str] = ..., instance: _Optional[str] = ..., code: _Optional[str] = ..., field: _Optional[str] = ..., limit: _Optional[int] = ..., actual: _Optional[int] = ..., retry_after_s: _Optional[int] = ...) -> None: ...
+    retry_after_ms: int
+    def __init__(self, type: _Optional[str] = ..., title: _Optional[str] = ..., status: _Optional[int] = ..., detail: _Optional[str] = ..., instance: _Optional[str] = ..., code: _Optional[str] = ..., field: _Optional[str] = ..., limit: _Optional[int] = ..., actual: _Optional[int] = ..., retry_after_s: _Optional[int] = ..., retry_after_ms: _Optional[int] = ...) -> None: ...
 
 class ClassifyStreamRequest(_message.Message):
     __slots__ = ("client_id", "request")
