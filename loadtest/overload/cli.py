@@ -23,6 +23,7 @@ from loadtest.bench.command import (
 )
 from loadtest.bench.machine import this_machine
 from loadtest.bench.narrator import Narrator
+from loadtest.overload.admission_cost import admission_cost, judge_cost, open_gateway
 from loadtest.overload.figures import judge
 from loadtest.overload.run import MULTIPLES, Plan, overload, sustainable_rps
 
@@ -44,9 +45,10 @@ def main(
     variant: VariantOption = DEFAULT_VARIANT,
     quick: QuickOption = False,
 ) -> None:
-    """Send 2, 4 and 10 times the sustainable rate, open loop; about three minutes.
+    """Send 2, 4 and 10 times the sustainable rate, open loop; about five minutes.
 
     Latency counts from the time at which a request was due. The sustainable rate is found first.
+    At the end it is sent in turns to a gateway with and to one without admission.
     """
     console = Console()
     plan = Plan.quick() if quick else Plan(overload_s=seconds)
@@ -65,13 +67,16 @@ def _measure(
         server = subject.server(stack.address)
         sustained_rps = sustainable_rps(server, plan, narrator)
         loads = [overload(server, each, sustained_rps, plan, narrator) for each in MULTIPLES]
-    verdicts = () if is_quick else judge(loads)
+        with open_gateway(stack.gateway, subject.log_folder) as address:
+            cost = admission_cost(server, subject.server(address), plan, narrator)
+    verdicts = () if is_quick else (*judge(loads), judge_cost(cost))
     figures = {
         "machine": asdict(this_machine()),
         "variant": f"{variant.name}@{variant.digest}",
         "seconds": plan.overload_s,
         "sustainable_rps": sustained_rps,
         "loads": [asdict(each) for each in loads],
+        "admission_cost": asdict(cost),
     }
     report.write_json(output, figures, verdicts)
     return verdicts

@@ -41,3 +41,4 @@ def test_overload_quick_tries_every_part_and_writes_figures(
     # Whatever the machine is doing: at ten times the load most is refused, and nothing breaks.
     assert loads[-1]["statuses"]["429"] > loads[-1]["statuses"]["200"]
     assert set(loads[-1]["statuses"]) <= {"200", "429", "504"}
+    assert len(written["figures"]["admission_cost"]["in_time_without"]) == 4
