@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class _OpenTicket(Ticket):
     """A place that nobody counts."""
 
-    def start(self, kinds: Sequence[WorkKind]) -> None:
+    def start(self, kinds: Sequence[WorkKind], places: int | None = None) -> None:
         """Does nothing."""
 
     def relieve(self, kind: WorkKind) -> None:
