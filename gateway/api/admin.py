@@ -7,6 +7,7 @@ Each needs a key with the scope `admin`. Changes honour `If-Match` and `If-None-
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pydantic_core
@@ -30,6 +31,7 @@ from gateway.api.body import read_body
 from gateway.api.edge import observation_of
 from gateway.errors import MalformedRequestError, UnknownRuleError
 from gateway.identity.principal import Scope, require
+from gateway.routing.definitions import NAME_PATTERN
 from gateway.suggestion import did_you_mean
 from gateway.traffic.admin import Condition
 from gateway.traffic.audit import Actor
@@ -196,7 +198,7 @@ class AdminApi:
         entries = await self._admin.audit(
             limit=_number("limit", limit, 1, MAX_AUDIT_ENTRIES),
             before_id=None if before is None else _number("before", before, 1, 2**31 - 1),
-            target=target,
+            target=None if target is None else _name("target", target),
         )
         return _json(audit_answer(entries))
 
@@ -241,6 +243,16 @@ def _validated(model: type[_Body], value: Mapping[str, Any]) -> _Body:
             f"{describe(error)}.",
             field=".".join(map(str, place))[:64] or None,
         ) from error
+
+
+def _name(field: str, text: str) -> str:
+    if not re.fullmatch(NAME_PATTERN, text):
+        raise MalformedRequestError(
+            "name_invalid",
+            f"{field} must have from 1 to 63 of a-z, 0-9, '_' and '-'.",
+            field=field,
+        )
+    return text
 
 
 def _number(name: str, text: str, least: int, most: int) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import httpx
@@ -18,6 +18,10 @@ from gateway.api.proto.diptych.v1 import classify_pb2_grpc
 from gateway.server import Ports, serve_until
 from gateway.settings import Settings
 from tests.gateway.fake_triton import FakeTriton
+from tests.gateway.storage.databases import Postgresql, running_postgresql, sqlite_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # How long an example takes says more of what else this machine does.
 hypothesis.settings.register_profile("gateway", deadline=None)
@@ -126,6 +130,22 @@ async def shared_gateway() -> AsyncIterator[RunningGateway]:
     """A gateway for all tests of a module that leave no trace in it."""
     async with run_triton() as fake, run_gateway(fake) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A server of its own, started when it is first asked for."""
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, of either kind."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path)
+    server: Postgresql = request.getfixturevalue("postgresql")
+    return server.new_database()
 
 
 async def eventually(holds: Callable[[], bool], timeout_s: float = 5.0) -> None:

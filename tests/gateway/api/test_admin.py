@@ -10,6 +10,7 @@ from gateway.api.admin_schemas import AuditAnswer, OutcomeAnswer, RuleAnswer, Ru
 from gateway.api.proto.diptych.v1 import classify_pb2
 from gateway.api.schemas import ModelsAnswer
 from tests.gateway.admin import ALL_TO_OTHER, EXPERIMENT, Admin, run_admin
+from tests.gateway.storage.databases import migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from tests.gateway.conftest import StartGateway
     from tests.gateway.fake_triton import FakeTriton
+    from tests.gateway.storage.databases import Postgresql
 
 pytestmark = pytest.mark.anyio
 
@@ -150,6 +152,7 @@ async def test_experiments_shows_traffic_and_latency_of_each_arm(admin: Admin) -
         ("POST", "/v1/admin/variants/non/rollback", None, 404, "variant_unknown"),
         ("POST", "/v1/admin/variants/other/rollback", None, 409, "nothing_to_roll_back"),
         ("GET", "/v1/admin/audit?limit=0", None, 400, "number_out_of_range"),
+        ("GET", "/v1/admin/audit?target=%00", None, 400, "name_invalid"),
     ],
 )
 async def test_bad_calls_are_problems(
@@ -287,3 +290,25 @@ async def test_file_is_changed_through_the_store_and_back(
         assert (await admin.classify())["assignment"]["experiment"] is None
         assert (await admin.call("DELETE", EXPERIMENT)).status_code == 204
         assert (await admin.classify())["assignment"]["experiment"] == "heads"
+
+
+async def test_replicas_with_one_database_decide_alike(
+    start_gateway: StartGateway, triton: FakeTriton, tmp_path: Path, postgresql: Postgresql
+) -> None:
+    url = postgresql.new_database()
+    await asyncio.to_thread(migrate, url)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    async with (
+        run_admin(start_gateway, triton, tmp_path / "a", database_url=url) as one,
+        run_admin(start_gateway, triton, tmp_path / "b", database_url=url) as two,
+    ):
+        arms = {"demo": {"weight": 1}, "other": {"weight": 1}}
+        await one.call("PUT", EXPERIMENT, {"control": "demo", "arms": arms})
+        async with asyncio.timeout(5):
+            while not (await two.traffic())["experiments"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        units = [f"user-{number}" for number in range(20)]
+        by_one = [(await one.classify(unit=unit))["variant"] for unit in units]
+        assert [(await two.classify(unit=unit))["variant"] for unit in units] == by_one
+        assert set(by_one) == {"demo", "other"}

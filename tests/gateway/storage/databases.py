@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import create_engine, make_url, text
 
+from gateway.storage.engine import make_engine
+from gateway.storage.schema import upgrade
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,6 +23,13 @@ if TYPE_CHECKING:
 def sqlite_url(folder: Path) -> str:
     """Names a database in a file that does not exist yet, in a folder that does not either."""
     return f"sqlite:///{folder / 'made' / 'diptych.sqlite3'}"
+
+
+def migrate(url: str) -> None:
+    """Brings a database up to date, as the command line does."""
+    engine = make_engine(url)
+    upgrade(engine)
+    engine.dispose()
 
 
 class Postgresql:

@@ -11,9 +11,8 @@ from sqlalchemy import select
 
 from gateway.errors import StorageOutdatedError, StorageUnavailableError
 from gateway.storage.database import Database
-from gateway.storage.engine import make_engine
-from gateway.storage.schema import upgrade
 from gateway.storage.tables import Promotion, RoutingRevision
+from tests.gateway.storage.databases import migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,9 +29,7 @@ NOON = datetime(2026, 5, 1, 12, tzinfo=timezone(timedelta(hours=2)))
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    engine = make_engine(database_url)
-    upgrade(engine)
-    engine.dispose()
+    migrate(database_url)
     database = Database(database_url)
     yield database
     await database.close()
@@ -108,18 +105,14 @@ async def test_postgresql_that_was_not_upgraded_is_outdated_until_it_is(
     database = Database(url)
     with pytest.raises(StorageOutdatedError):
         await database.read(promotions)
-    engine = make_engine(url)
-    upgrade(engine)
-    engine.dispose()
+    migrate(url)
     assert await database.read(promotions) == []
     await database.close()
 
 
 async def test_postgresql_gone_and_back_is_unavailable_then_works(postgresql: Postgresql) -> None:
     url = postgresql.new_database()
-    engine = make_engine(url)
-    upgrade(engine)
-    engine.dispose()
+    migrate(url)
     database = Database(url)
     await database.write(add_promotion)
     await asyncio.to_thread(postgresql.stop)
