@@ -31,6 +31,7 @@ class _SampleFile(BaseModel):
     image: str
     text: str
     label: str
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,14 @@ class Sample:
         image_path: the image file, absolute.
         text: the sentence.
         label: what it really is.
+        labels: what it is classified into, where the variant has no labels of its own.
     """
 
     variant: str
     image_path: Path
     text: str
     label: str
+    labels: tuple[str, ...] = ()
 
 
 def find(workspace: Path, variant: str) -> Sample | None:
@@ -59,7 +62,9 @@ def find(workspace: Path, variant: str) -> Sample | None:
     except (OSError, ValidationError):
         return None
     image_path = folder / file.image
-    return Sample(variant, image_path, file.text, file.label) if image_path.is_file() else None
+    if not image_path.is_file():
+        return None
+    return Sample(variant, image_path, file.text, file.label, file.labels)
 
 
 def classify(sample: Sample, gateway_url: str) -> dict[str, Any]:
@@ -97,7 +102,7 @@ def _post(sample: Sample, url: str) -> httpx.Response:
     return httpx.post(
         url,
         files={"image": (sample.image_path.name, sample.image_path.read_bytes())},
-        data={"text": sample.text, "variant": sample.variant},
+        data={"text": sample.text, "variant": sample.variant, "labels": list(sample.labels)},
         timeout=_TIMEOUT_S,
         trust_env=False,  # a proxy of this machine's environment cannot reach its loopback
     )
@@ -113,6 +118,7 @@ def curl_line(sample: Sample, gateway_url: str) -> str:
         image,
         "--form-string",
         f"text={sample.text}",
+        *(part for label in sample.labels for part in ("--form-string", f"labels={label}")),
         f"{gateway_url}/v1/classify",
     )
     return shlex.join(parts)

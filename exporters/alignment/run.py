@@ -14,6 +14,7 @@ from exporters.alignment.dual_checkpoint import (
     require_one_checkpoint,
 )
 from exporters.alignment.label_texts import embed_labels
+from exporters.alignment.sample import write_zero_shot_sample
 from exporters.alignment.scoring import LabelledPairs, calibrate, fit_image_weight
 from exporters.alignment.towers import AlignedTowers, is_saved, read_towers, save_towers
 from exporters.data import group_examples
@@ -50,7 +51,9 @@ def align(recipe: Recipe, workspace: Workspace) -> AlignedTowers:
     inputs, settings, run_folder = _prepare(recipe, workspace)
     features = load_features(inputs.table, inputs.text_encoder, inputs.image_encoder, workspace)
     if is_saved(run_folder):
-        return read_towers(inputs, settings, features, run_folder)
+        towers = read_towers(inputs, settings, features, run_folder)
+        write_zero_shot_sample(towers, workspace)
+        return towers
     groups = group_examples(inputs.table.examples, features.image.numpy(), recipe.data.twin_cosine)
     split = _split(inputs, settings, groups)
     if settings.projection == "checkpoint":
@@ -66,6 +69,7 @@ def align(recipe: Recipe, workspace: Workspace) -> AlignedTowers:
     scorings = calibrate(projections, pairs, logit_bias)
     towers = AlignedTowers(inputs, settings, features, projections, scorings, split, run_folder)
     save_towers(towers, alignment.epochs, alignment.best_epoch)
+    write_zero_shot_sample(towers, workspace)
     return towers
 
 

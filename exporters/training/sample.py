@@ -13,6 +13,7 @@ from exporters.training.logits import logits_of
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from exporters.data import Example
@@ -26,9 +27,26 @@ def write_sample(variant: TrainedVariant, workspace: Workspace) -> Path:
     Returns:
         The folder.
     """
-    example = _surest_right_example(variant)
-    folder = workspace.sample_folder(variant.recipe.name)
-    sample = {"image": example.image.name, "text": example.text, "label": example.label}
+    return save_sample(_surest_right_example(variant), workspace.sample_folder(variant.recipe.name))
+
+
+def save_sample(example: Example, folder: Path, labels: Sequence[str] = ()) -> Path:
+    """Writes one example.
+
+    Args:
+        example: what is written.
+        folder: appears whole or not at all.
+        labels: what it is to be classified into, where the variant has no labels of its own.
+
+    Returns:
+        The folder.
+    """
+    sample = {
+        "image": example.image.name,
+        "text": example.text,
+        "label": example.label,
+        "labels": list(labels),
+    }
     with atomic_folder(folder) as unfinished:
         shutil.copyfile(example.image, unfinished / example.image.name)
         text = json.dumps(sample, indent=2, ensure_ascii=False)

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
@@ -142,3 +143,15 @@ def test_curl_line_pasted_into_a_shell_sends_the_same(
     assert output == server.answer
     assert IMAGE in server.body
     assert text.encode() in server.body
+
+
+def test_classify_of_a_sample_with_labels_sends_each_of_them(
+    tmp_path: Path, server: Recorder
+) -> None:
+    found = replace(write_sample(tmp_path), labels=("animal", "food & drink"))
+
+    sample.classify(found, server.url)
+
+    for label in found.labels:
+        assert f'name="labels"\r\n\r\n{label}\r\n'.encode() in server.body
+    assert "labels=food & drink" in sample.curl_line(found, server.url)

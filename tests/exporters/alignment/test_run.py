@@ -40,6 +40,17 @@ def test_align_holds_whole_labels_out(towers: AlignedTowers) -> None:
     assert {each.label for each in towers.holdout_examples} == set(towers.holdout_labels)
 
 
+def test_sample_is_a_held_out_example_with_the_labels_to_send(
+    workspace: Workspace, towers: AlignedTowers
+) -> None:
+    folder = workspace.sample_folder(towers.recipe.name)
+    sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
+
+    assert sample["labels"] == list(towers.holdout_labels)
+    assert sample["label"] in sample["labels"]
+    assert (folder / sample["image"]).is_file()
+
+
 def test_load_aligned_gives_what_was_aligned(
     recipe: Recipe, workspace: Workspace, towers: AlignedTowers
 ) -> None:
