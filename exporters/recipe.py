@@ -262,6 +262,13 @@ class Recipe(_Section):
     )
     target: TargetRecipe = Field(default=TargetRecipe(), description="what it is exported for")
 
+    @model_validator(mode="after")
+    def _tunes_what_is_tuned(self) -> Recipe:
+        if self.dual_tower is not None and self.finetune.is_on:
+            message = "[dual_tower] takes frozen encoders; take [finetune] out"
+            raise ValueError(message)
+        return self
+
     @property
     def recipe_digest(self) -> str:
         """SHA-256 (64 hex digits) of the resolved recipe, defaults included."""

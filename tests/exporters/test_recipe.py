@@ -87,6 +87,13 @@ def test_invalid_value_is_refused_with_key_and_reason(
     assert caught.value.key == key
 
 
+def test_dual_tower_with_fine_tuning_is_refused_not_left_frozen_in_silence(tmp_path: Path) -> None:
+    text = f"{MINIMAL}[dual_tower]\n[finetune]\ntext_layers = 1\n"
+
+    with pytest.raises(InvalidRecipeError, match=r"take \[finetune\] out"):
+        load_recipe(write_recipe(tmp_path, text))
+
+
 def test_file_that_is_not_toml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRecipeError, match="not TOML"):
         load_recipe(write_recipe(tmp_path, "name = "))
