@@ -7,15 +7,19 @@ Each needs a key with the scope `admin`. Changes honour `If-Match` and `If-None-
 from __future__ import annotations
 
 import json
-import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-import pydantic_core
 from fastapi import APIRouter
-from pydantic import BaseModel, ValidationError
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
 from starlette.responses import Response
 
+from gateway.api.admin_request import (
+    checked_name,
+    checked_number,
+    condition_of,
+    read_object,
+    validated,
+)
 from gateway.api.admin_schemas import (
     MAX_AUDIT_ENTRIES,
     AuditAnswer,
@@ -27,28 +31,22 @@ from gateway.api.admin_schemas import (
     rule_answer,
 )
 from gateway.api.authentication import principal_of
-from gateway.api.body import read_body
 from gateway.api.edge import observation_of
 from gateway.errors import MalformedRequestError, UnknownRuleError
 from gateway.identity.principal import Scope, require
-from gateway.routing.definitions import NAME_PATTERN
 from gateway.suggestion import did_you_mean
-from gateway.traffic.admin import Condition
 from gateway.traffic.audit import Actor
-from gateway.traffic.file import describe
 from gateway.traffic.stored import MODELS, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pydantic import BaseModel
 
     from gateway.traffic.admin import Outcome, TrafficAdmin
     from gateway.traffic.in_force import Rule
     from gateway.traffic.live import LiveTraffic
     from gateway.traffic.stored import Definition
 
-_MAX_BODY_BYTES: Final = 256 * 1024
 _PREFIX: Final = "/v1/admin"
-_Body = TypeVar("_Body", bound=BaseModel)
 
 
 class AdminApi:
@@ -103,7 +101,7 @@ class AdminApi:
 
         async def delete(name: str, request: Request) -> Response:
             actor = _actor(request)
-            await self._admin.delete((kind, name), _condition(request), actor)
+            await self._admin.delete((kind, name), condition_of(request), actor)
             return Response(status_code=204)
 
         async def start(name: str, request: Request) -> Response:
@@ -153,28 +151,28 @@ class AdminApi:
         return _rule_response(rule)
 
     async def _put(self, kind: Kind, name: str, request: Request) -> Response:
-        actor, condition = _actor(request), _condition(request)
-        value = await _read_json(request)
+        actor, condition = _actor(request), condition_of(request)
+        value = await read_object(request)
         if value.setdefault("name", name) != name:
             raise MalformedRequestError(
                 "name_differs", "name is another than the one in the path.", field="name"
             )
-        definition: Definition = _validated(MODELS[kind], value)
+        definition: Definition = validated(MODELS[kind], value)
         return _rule_response(await self._admin.put(definition, condition, actor))
 
     async def _set_running(
         self, kind: Kind, name: str, request: Request, *, is_running: bool
     ) -> Response:
         actor = _actor(request)
-        rule = await self._admin.set_running((kind, name), is_running, _condition(request), actor)
+        rule = await self._admin.set_running((kind, name), is_running, condition_of(request), actor)
         return _rule_response(rule)
 
     async def set_weight(self, name: str, request: Request) -> Response:
         """Needs `experiment` where several running ones have the variant."""
         actor = _actor(request)
-        body = _validated(WeightBody, await _read_json(request))
+        body = validated(WeightBody, await read_object(request))
         rule = await self._admin.set_weight(
-            name, body.weight, body.experiment, _condition(request), actor
+            name, body.weight, body.experiment, condition_of(request), actor
         )
         return _rule_response(rule)
 
@@ -196,9 +194,9 @@ class AdminApi:
         """`before`: an entry's id, for the page that follows it; `target`: of one name alone."""
         _actor(request)
         entries = await self._admin.audit(
-            limit=_number("limit", limit, 1, MAX_AUDIT_ENTRIES),
-            before_id=None if before is None else _number("before", before, 1, 2**31 - 1),
-            target=None if target is None else _name("target", target),
+            limit=checked_number("limit", limit, 1, MAX_AUDIT_ENTRIES),
+            before_id=None if before is None else checked_number("before", before, 1, 2**31 - 1),
+            target=None if target is None else checked_name("target", target),
         )
         return _json(audit_answer(entries))
 
@@ -208,62 +206,6 @@ def _actor(request: Request) -> Actor:
     principal = principal_of(request)
     require(principal, Scope.ADMIN)
     return Actor(principal.key_id, observation_of(request).request_id)
-
-
-def _condition(request: Request) -> Condition:
-    none_match = request.headers.get("if-none-match")
-    if none_match not in {None, "*"}:
-        raise MalformedRequestError(
-            "if_none_match_invalid", "If-None-Match can be * alone.", field="If-None-Match"
-        )
-    return Condition(request.headers.get("if-match"), is_new=none_match == "*")
-
-
-async def _read_json(request: Request) -> dict[str, Any]:
-    try:
-        value = pydantic_core.from_json(await read_body(request, _MAX_BODY_BYTES))
-    except ValueError as error:
-        raise MalformedRequestError(
-            "json_invalid", "The body is not valid JSON in UTF-8.", field="body"
-        ) from error
-    if not isinstance(value, dict):
-        raise MalformedRequestError(
-            "json_not_object", "The JSON value is not an object.", field="body"
-        )
-    return value
-
-
-def _validated(model: type[_Body], value: Mapping[str, Any]) -> _Body:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        place = error.errors()[0]["loc"]
-        raise MalformedRequestError(
-            "definition_invalid",
-            f"{describe(error)}.",
-            field=".".join(map(str, place))[:64] or None,
-        ) from error
-
-
-def _name(field: str, text: str) -> str:
-    if not re.fullmatch(NAME_PATTERN, text):
-        raise MalformedRequestError(
-            "name_invalid",
-            f"{field} must have from 1 to 63 of a-z, 0-9, '_' and '-'.",
-            field=field,
-        )
-    return text
-
-
-def _number(name: str, text: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and least <= int(text[:12]) <= most):
-        raise MalformedRequestError(
-            "number_out_of_range",
-            f"{name} must be a whole number from {least} to {most}.",
-            field=name,
-            limit=most,
-        )
-    return int(text)
 
 
 def _body(model: type[BaseModel]) -> dict[str, Any]:

@@ -16,12 +16,12 @@ from gateway.errors import (
     UnknownVariantError,
     VariantUnavailableError,
 )
-from gateway.routing.definitions import ArmDefinition, ExperimentDefinition
 from gateway.suggestion import did_you_mean
 from gateway.traffic.audit import read_audit
 from gateway.traffic.in_force import key_of
 from gateway.traffic.ledger import Ledger, experiments_with
 from gateway.traffic.stored import Kind
+from gateway.traffic.weights import experiment_of, weighted, withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -156,9 +156,9 @@ class TrafficAdmin:
         """
 
         def work(ledger: Ledger) -> Rule:
-            rule = _experiment_of(ledger, variant, experiment)
+            rule = experiment_of(ledger, variant, experiment)
             ledger.require((Kind.EXPERIMENT, rule.definition.name), condition.etag)
-            return ledger.put(_weighted(rule, variant, weight), "weight")
+            return ledger.put(weighted(rule, variant, weight), "weight")
 
         return await self._change(work, actor)
 
@@ -196,7 +196,7 @@ class TrafficAdmin:
         default = self._default()
 
         def work(ledger: Ledger) -> tuple[list[str], list[str]]:
-            stopped, emptied = _withdraw(ledger, variant)
+            stopped, emptied = withdraw(ledger, variant)
             if ledger.in_force.traffic.promoted == variant:
                 ledger.demote(variant)
             if default == variant and ledger.in_force.traffic.promoted is None:
@@ -269,55 +269,3 @@ def _unknown(variant: str, catalog: Catalog) -> UnknownVariantError:
         f"No variant of that name is served. {did_you_mean(variant, catalog.variants)}",
         field="variant",
     )
-
-
-def _experiment_of(ledger: Ledger, variant: str, experiment: str | None) -> Rule:
-    if experiment is not None:
-        rule = ledger.rule((Kind.EXPERIMENT, experiment))
-        definition = rule.definition
-        if isinstance(definition, ExperimentDefinition) and variant in definition.arms:
-            return rule
-        raise ConflictError("not_an_arm", f"{experiment} has no arm {variant}.", field="experiment")
-    rules = experiments_with(ledger.in_force, variant)
-    if len(rules) == 1:
-        return rules[0]
-    if not rules:
-        raise ConflictError(
-            "no_experiment", f"No running experiment has the arm {variant}.", field="variant"
-        )
-    names = ", ".join(rule.definition.name for rule in rules)
-    raise ConflictError(
-        "several_experiments",
-        f"Several running experiments have the arm {variant}: name one of {names}.",
-        field="experiment",
-    )
-
-
-def _weighted(rule: Rule, variant: str, weight: float) -> ExperimentDefinition:
-    definition = rule.definition
-    assert isinstance(definition, ExperimentDefinition)  # noqa: S101 - for the type
-    arms = dict(definition.arms)
-    arms[variant] = ArmDefinition(weight=weight, digest=arms[variant].digest)
-    if not any(arm.weight > 0 for arm in arms.values()):
-        raise ConflictError(
-            "no_weight_left",
-            "No arm would have a weight above 0: stop the experiment instead.",
-            field="weight",
-        )
-    return definition.model_copy(update={"arms": arms})
-
-
-def _withdraw(ledger: Ledger, variant: str) -> tuple[list[str], list[str]]:
-    """Takes a variant out of the running experiments; returns those stopped and those emptied."""
-    stopped, emptied = [], []
-    for rule in experiments_with(ledger.in_force, variant):
-        definition = rule.definition
-        assert isinstance(definition, ExperimentDefinition)  # noqa: S101 - for the type
-        others = sum(arm.weight for name, arm in definition.arms.items() if name != variant)
-        if definition.control == variant or not others:
-            ledger.put(definition.model_copy(update={"is_running": False}), "stop")
-            stopped.append(definition.name)
-        elif definition.arms[variant].weight > 0:
-            ledger.put(_weighted(rule, variant, 0.0), "weight")
-            emptied.append(definition.name)
-    return stopped, emptied
