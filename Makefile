@@ -116,6 +116,11 @@ bench-fairness: export ## one client sends ten times its share: what another get
 bench-faults: venv ## kill, freeze, slow and cut off Tritons under load: what callers get; into .bench/
 	@$(BIN)/python -m loadtest.faults
 
+.PHONY: bench-compression
+bench-compression: export ## serve the demo in int8 beside fp32: how much more it answers; into .bench/
+	@$(BIN)/python -m exporters compress openmoji --method int8 --refit-head
+	@$(BIN)/python -m loadtest.compression
+
 # --- the environment ---------------------------------------------------------------------------
 
 .PHONY: machine

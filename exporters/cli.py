@@ -238,6 +238,10 @@ def compress(  # noqa: PLR0913, PLR0917  # a command has as many as it has optio
             "with any set of modalities",
         ),
     ] = None,
+    without_training: Annotated[
+        bool,
+        typer.Option("--without-training", help="let --within leave out what trains an encoder"),
+    ] = False,
     refit_head: Annotated[
         bool, typer.Option("--refit-head", help="publish the head that is fitted again")
     ] = False,
@@ -273,7 +277,7 @@ def compress(  # noqa: PLR0913, PLR0917  # a command has as many as it has optio
     if within is not None:
         from exporters.compression.search import search as search_variants
 
-        search = search_variants(variant, within, place)
+        search = search_variants(variant, within, place, has_training=not without_training)
         steps, refit_head = search.chosen.steps, search.chosen.has_refitted_head
         name = name or f"{variant.recipe.name}-within-{100 * within:g}".replace(".", "_")
     compressed = compress_variant(variant, steps, place, name=name, is_head_refitted=refit_head)

@@ -137,7 +137,7 @@ def _code_of(steps: Sequence[Step]) -> list[str]:
     depth = len(methods_package.__name__.split(".")) + 1
     code = {".".join(function.__module__.split(".")[:depth]) for function in functions}
     if any(map(_is_on_module, steps)):
-        code.add("exporters.compression.recovery")
+        code.update(("exporters.compression.recovery", "exporters.compression.used_layers"))
         code.add(f"{methods_package.__name__}.structure")  # which distillation uses too
     return sorted(code)
 

@@ -62,15 +62,16 @@ class Recovery:
 
 
 def recover(module: nn.Module, side: EncoderSide, lesson: Lesson) -> Recovery:
-    """Trains a module in place; the epoch that validates best is kept.
+    """Trains a module in place; the state with the smallest validation loss is kept.
 
     Normalisation statistics stay as they are: there are too few examples to measure them again.
     """
     split = side.variant.split
     validation = [int(row) for row in split.validation[:_VALIDATED]]
-    before = best = _error(module, side, validation)
+    before = _error(module, side, validation)
     if lesson.epochs == 0:
         return Recovery(before, before)
+    best = _validation_loss(module, side, validation, lesson)
     best_state = copy.deepcopy(module.state_dict())
     module.eval().requires_grad_(requires_grad=True)
     batch = _BATCHES[side.side]
@@ -79,21 +80,30 @@ def recover(module: nn.Module, side: EncoderSide, lesson: Lesson) -> Recovery:
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     with progress(f"Recovery of the {side.side} encoder", steps) as advance:
         for _ in range(lesson.epochs):
-            for rows in torch.split(
-                torch.from_numpy(split.train)[torch.randperm(len(split.train))], batch
-            ):
+            shuffled = torch.from_numpy(split.train)[torch.randperm(len(split.train))]
+            for rows in torch.split(shuffled, batch):
                 loss = _loss(module, side, rows, lesson)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call] # torch ships this method untyped
                 optimiser.step()
                 schedule.step()
                 advance(note=f"loss {loss.item():.3f}")
-            error = _error(module, side, validation)
-            if error < best:
-                best, best_state = error, copy.deepcopy(module.state_dict())
+            loss_now = _validation_loss(module, side, validation, lesson)
+            if loss_now < best:
+                best, best_state = loss_now, copy.deepcopy(module.state_dict())
     module.load_state_dict(best_state)
     module.requires_grad_(requires_grad=False)
-    return Recovery(before, best)
+    return Recovery(before, _error(module, side, validation))
+
+
+def _validation_loss(
+    module: nn.Module, side: EncoderSide, rows: Sequence[int], lesson: Lesson
+) -> float:
+    """The lesson's own loss, so that what is learned beside features counts too."""
+    batches = torch.split(torch.tensor(rows), _BATCHES[side.side])
+    with torch.inference_mode():
+        losses = [float(_loss(module, side, batch, lesson)) * len(batch) for batch in batches]
+    return sum(losses) / len(rows)
 
 
 def _loss(module: nn.Module, side: EncoderSide, rows: Tensor, lesson: Lesson) -> Tensor:

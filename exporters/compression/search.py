@@ -8,7 +8,7 @@ once, for the pair that was chosen. What was prepared is kept: an interrupted se
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import filterfalse, product
 from typing import TYPE_CHECKING, Final
 
 from exporters.compression.compressed_encoder import CompressedEncoder, prepare_encoder
@@ -37,6 +37,7 @@ CANDIDATES: Final[Mapping[Side, tuple[tuple[str, ...], ...]]] = {
     Side.TEXT: (
         (),
         ("int8",),
+        ("prune-structure:epochs=0", _INT8),
         ("low-rank", _INT8),
         ("prune-structure", _INT8),
         ("prune-structure:keep=0.6", _INT8),
@@ -47,8 +48,8 @@ CANDIDATES: Final[Mapping[Side, tuple[tuple[str, ...], ...]]] = {
         ("int8",),
         ("int8:leave_out=2",),
         ("low-rank", _INT8),
-        ("prune-structure:epochs=1", _INT8),
-        ("prune-structure:epochs=1,keep=0.65", _INT8),
+        ("prune-structure:epochs=0", _INT8),
+        ("prune-structure:epochs=0,keep=0.65", _INT8),
     ),
 }
 """Chains of steps for each encoder; those that its family does not take are left out."""
@@ -121,6 +122,8 @@ def search(
     within: float,
     workspace: Workspace,
     candidates: Mapping[Side, Sequence[Sequence[str]]] = CANDIDATES,
+    *,
+    has_training: bool = True,
 ) -> Search:
     """Tries all pairs of candidates.
 
@@ -129,7 +132,10 @@ def search(
         within: largest loss of accuracy, 0 to 1, that any set of modalities may have.
         workspace: where encoders are kept.
         candidates: chains of steps, by side; the empty chain is the original.
+        has_training: whether chains with training steps are tried, which take minutes each.
     """
+    if not has_training:
+        candidates = {side: tuple(filterfalse(_trains, candidates[side])) for side in Side}
     prepared: dict[Side, list[CompressedEncoder]] = {}
     left_out: list[str] = []
     for side in sides_of(original):
@@ -144,6 +150,11 @@ def search(
     allowed = [point for point in points if point.is_within(within)]
     chosen = min(allowed, key=lambda point: (point.encode_ms, point.loss))
     return Search(within, tuple(points), chosen, times, tuple(left_out))
+
+
+def _trains(chain: Sequence[str]) -> bool:
+    """Whether a step of a chain trains the encoder."""
+    return any(step.values.get("epochs", 0) > 0 for step in parse_steps(chain))
 
 
 def pareto_front(points: Sequence[Point]) -> tuple[Point, ...]:

@@ -14,6 +14,7 @@ from torch import nn
 from exporters.compression.errors import InvalidStepError
 from exporters.compression.method import ModuleMethod, Notes, Setting
 from exporters.compression.recovery import Lesson, recover
+from exporters.compression.used_layers import used_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
 
 
 def _change(module: nn.Module, side: EncoderSide, settings: Mapping[str, float]) -> Notes:
-    layers = [
-        (name, layer) for name, layer in module.named_modules() if isinstance(layer, nn.Linear)
-    ]
+    layers = used_layers(module, side, (nn.Linear,))
     ranks: dict[str, int] = {}
     before = after = 0
-    for name, layer in layers:
+    for name, layer in layers.items():
         factors = _factorise(layer, settings)
         before += layer.weight.numel()
         after += layer.weight.numel()

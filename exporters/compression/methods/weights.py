@@ -14,6 +14,7 @@ from torch.nn.utils import prune
 
 from exporters.compression.method import ModuleMethod, Notes, Setting
 from exporters.compression.recovery import Lesson, recover
+from exporters.compression.used_layers import used_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 
 def _change(module: nn.Module, side: EncoderSide, settings: Mapping[str, float]) -> Notes:
-    layers = [each for each in module.modules() if isinstance(each, nn.Linear | nn.Conv2d)]
+    used = used_layers(module, side, (nn.Linear, nn.Conv2d)).values()
+    layers = [each for each in used if isinstance(each, nn.Linear | nn.Conv2d)]
     before = _packed_bytes(layers)
     for layer in layers:
         prune.l1_unstructured(layer, "weight", 1 - settings["keep"])  # type: ignore[no-untyped-call]

@@ -16,6 +16,7 @@ from exporters.compression.methods import METHODS
 from exporters.compression.methods.structure.bottlenecks import find_bottlenecks
 from exporters.compression.methods.structure.narrowing import narrow
 from exporters.compression.recovery import Lesson, recover
+from exporters.compression.used_layers import used_layers
 from exporters.encoders.efficientnet_lite import PooledEfficientNet
 
 if TYPE_CHECKING:
@@ -125,3 +126,27 @@ def test_channels_of_an_inverted_residual_go_from_all_its_layers() -> None:
 
     assert {place.kind for place in places} == {"channels"}
     assert len(places) == 15  # of 16 blocks; the first does not expand
+
+
+def test_distillation_keeps_what_the_lesson_as_a_whole_gained(text_side: EncoderSide) -> None:
+    module = copy.deepcopy(text_side.module)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.05)
+    started = {name: value.clone() for name, value in module.state_dict().items()}
+
+    recover(module, text_side, Lesson(epochs=2, temperature=2.0, label_weight=0.5))
+
+    changed = [
+        name for name, value in module.state_dict().items() if not value.equal(started[name])
+    ]
+    assert changed  # the answers are nearer even where single features are not
+
+
+def test_layer_that_no_feature_passes_is_left_alone(text_side: EncoderSide) -> None:
+    used = used_layers(text_side.module, text_side, (nn.Linear,))
+
+    everything = {
+        name for name, each in text_side.module.named_modules() if isinstance(each, nn.Linear)
+    }
+    assert everything - set(used) == {"network.pooler.dense"}  # features are the tokens' mean

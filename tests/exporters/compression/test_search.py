@@ -101,6 +101,17 @@ def test_steps_of_a_point_make_the_same_encoders(found: Search) -> None:
     assert parse_steps(written) == point.steps
 
 
+def test_search_without_training_leaves_out_what_trains(
+    variant: TrainedVariant, workspace: Workspace
+) -> None:
+    candidates = {Side.TEXT: ((), ("int8",), ("distil", "int8")), Side.IMAGE: ((),)}
+
+    quick = search(variant, 0.02, workspace, candidates, has_training=False)
+
+    names = {point.encoders[Side.TEXT].name for point in quick.points}
+    assert names == {"original", "int8"}
+
+
 @pytest.mark.parametrize("side", list(Side))
 def test_candidates_are_steps_that_can_be_read(side: Side) -> None:
     for chain in CANDIDATES[side]:

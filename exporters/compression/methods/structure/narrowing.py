@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exporters.compression.methods.structure.bottlenecks import Bottleneck
 
 _EXAMPLES: Final = 64
-_DAMPING: Final = 1e-3
+_DAMPING: Final = 1e-5
 """Of the mean variance of the inputs: keeps the least squares from following noise."""
 
 

@@ -1,0 +1,1 @@
+"""A compressed variant against its original, both served: `python -m loadtest.compression`."""
