@@ -174,6 +174,17 @@ class Arena:
         self.keys_file.write_text('anonymous_scopes = ["classify"]\n', encoding="ascii")
         self.experiments_file.write_text("# no experiments\n", encoding="ascii")
 
+    def revive(self) -> list[str]:
+        """Starts again what has ended by itself, as the launcher does.
+
+        Returns:
+            The addresses of those Tritons.
+        """
+        ended = [each for each in self.tritons if each.exit_code() is not None]
+        for each in ended:
+            self.restart(each)
+        return [each.host for each in ended]
+
     def restart(self, triton: PacedTriton) -> None:
         """Starts a Triton again and waits until it is ready, as the launcher does."""
         triton.start()

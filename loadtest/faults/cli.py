@@ -91,6 +91,8 @@ def _run(
             if fault.needs_shared_memory and not arena.has_own_shared_memory:
                 left_out.append(fault)
                 continue
+            for host in arena.revive():
+                narrator.say(f"the Triton on {host} had ended by itself: started again")
             each = run_fault(arena, fault, plan)
             figures.append(each)
             narrator.say(

@@ -15,6 +15,7 @@ from loadtest.overload.open_loop import OpenLoop, Stretch
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from loadtest.bench.load import Server
     from loadtest.faults.arena import Arena
     from loadtest.faults.faults import Fault
     from loadtest.overload.open_loop import Reply
@@ -67,9 +68,10 @@ def run_fault(arena: Arena, fault: Fault, plan: Plan) -> FaultFigures:
         FaultNotDoneError: it could not be done or undone.
         ServiceError: a server did not start.
     """
-    with arena.serving(fault.variables(arena)) as server, OpenLoop(server) as loop:
-        loop.run([Stretch(plan.rate_rps, plan.before_s)])  # connections, and what latency is usual
-        load = _Load(loop, Stretch(plan.rate_rps, plan.total_s))
+    with arena.serving(fault.variables(arena)) as server:
+        with OpenLoop(server) as loop:  # so that the gateway knows what latency is usual
+            loop.run([Stretch(plan.rate_rps, plan.before_s)])
+        load = _Load(server, Stretch(plan.rate_rps, plan.total_s))
         begun_s = time.perf_counter()
         load.start()
         time.sleep(plan.before_s)
@@ -102,8 +104,8 @@ def _read_events(log: Path) -> list[dict[str, Any]]:
 class _Load:
     """The callers, in a thread."""
 
-    def __init__(self, loop: OpenLoop, stretch: Stretch) -> None:
-        self._loop = loop
+    def __init__(self, server: Server, stretch: Stretch) -> None:
+        self._server = server
         self._stretch = stretch
         self._replies: list[Reply] = []
         self._error: BenchError | None = None
@@ -127,6 +129,7 @@ class _Load:
 
     def _run(self) -> None:
         try:
-            self._replies = self._loop.run([self._stretch], seed=1)
+            with OpenLoop(self._server) as loop:
+                self._replies = loop.run([self._stretch], seed=1)
         except BenchError as error:
             self._error = error
