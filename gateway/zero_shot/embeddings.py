@@ -101,7 +101,7 @@ class LabelEmbeddings:
 
     Args:
         dispatcher: sends prompts to the pools.
-        cache: of embeddings by digest and prompt.
+        cache: of embeddings by digest and prompt, and of all that a request named together.
         observer: is shown the counts.
         budget_s: longest time that one prompt may take, whoever waits for it, in seconds.
     """
@@ -121,6 +121,8 @@ class LabelEmbeddings:
 
     def fresh(self, query: LabelQuery, variant: Variant) -> int:
         """Returns how many prompts are not embedded yet: the work that a request brings along."""
+        if self._cache.get(_key_of_all(variant, query)) is not None:
+            return 0
         return sum(
             self._cache.get(_key(variant, prompt)) is None for prompt in _prompts(query, variant)
         )
@@ -137,6 +139,12 @@ class LabelEmbeddings:
             DeadlineExceededError: the time of the request is spent; what was embedded is kept.
             UnavailableError, BackendError: see `Dispatcher.infer`.
         """
+        key = _key_of_all(variant, query)
+        known = self._cache.get(key)
+        if known is not None:
+            templates = query.templates or _own_templates(variant)
+            self._observer.count_label_prompts(variant.name, "cached", len(known) * len(templates))
+            return EmbeddedLabels(query, known, variant.digest, asker)
         vectors: dict[str, Row] = {}
         missing: list[str] = []
         for prompt in _prompts(query, variant):
@@ -155,6 +163,8 @@ class LabelEmbeddings:
                 for prompts in query.prompts(_own_templates(variant))
             ]
         )
+        # Several hundred single look-ups would hold up the event loop for milliseconds.
+        self._cache.put(key, directions, directions.nbytes)
         return EmbeddedLabels(query, directions, variant.digest, asker)
 
     async def _embed_all(
@@ -236,6 +246,16 @@ def _dim(variant: Variant) -> int:
     if dual_tower is None:
         raise BackendError(f"{variant.name} embeds nothing")
     return dual_tower.embedding_dim
+
+
+def _key_of_all(variant: Variant, query: LabelQuery) -> bytes:
+    templates = query.templates or _own_templates(variant)
+    digest = hashlib.sha256(f"{variant.digest}\0all".encode())
+    for each in (str(len(templates)), *templates, *query.labels):
+        content = each.encode()
+        digest.update(len(content).to_bytes(8, "little"))
+        digest.update(content)
+    return digest.digest()
 
 
 def _key(variant: Variant, prompt: str) -> bytes:
