@@ -6,23 +6,27 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from deploy.local.errors import RepositoryError
 from deploy.local.published import select
 from deploy.local.triton_server import BundledTriton, free_ports
 from exporters.cli import main
+from exporters.conversion.errors import GraphSignatureError
 from exporters.conversion.tensorrt.library import find_rehearsal
 from exporters.conversion.tensorrt.precisions import PRODUCTS
 from exporters.doctor import examine, read_repository
 from exporters.evaluation.parity import compare, served_logits, torch_logits
 from exporters.publishing.native import export_native
+from exporters.publishing.stage import convert
 from exporters.recipe import load_recipe
-from exporters.repository.native_target import NATIVE_TARGETS
+from exporters.repository.native_target import NATIVE_TARGETS, Precision, native_target
 from exporters.training import train
 from exporters.workspace import Workspace
 from gateway.contract.manifest import ModalitySet
 from tests.exporters.publishing.onnxruntime_stand_in import stand_in
+from tests.quantised_graphs import quantise
 from tests.small_variant import write_small_recipe
 
 if TYPE_CHECKING:
@@ -92,6 +96,51 @@ def test_export_native_for_tensorrt_builds_all_its_graphs_in_the_precision_that_
         "head-image.onnx": {"fp32"},
     }
     assert len(plans) == len(products)
+
+
+def test_export_native_in_int8_takes_the_quantised_graphs_that_it_is_given(
+    variant: TrainedVariant, folder: Path, tmp_path: Path
+) -> None:
+    graphs = convert(variant, tmp_path)
+    ids, mask = variant.text_encoder.tokenizer.encode_batch(["red square", "a small blue circle"])
+    size = variant.image_encoder.preprocessing
+    noise = np.random.default_rng(0).integers(0, 256, (2, size.height, size.width, 3), np.uint8)
+    given = tmp_path / "quantised"
+    quantise(graphs.text, given / "text.onnx", [{"input_ids": ids, "attention_mask": mask}])
+    quantise(graphs.image, given / "image.onnx", [{"pixels": noise}])
+
+    [written] = export_native(
+        variant.recipe,
+        Workspace(folder / "workspace"),
+        [native_target("tensorrt", Precision.INT8)],
+        tmp_path / "targets",
+        quantised=given,
+        find_library=find_rehearsal,
+    )
+
+    products = {each.graph: each.layers[PRODUCTS] for each in written.engines}
+    assert set(products["text.onnx"]) == set(products["image.onnx"]) == {"int8"}
+    assert list(written.repository.glob("text-encoder-int8-*/1/model.plan"))
+
+
+def test_export_native_in_int8_with_the_graphs_exchanged_is_refused(
+    variant: TrainedVariant, folder: Path, tmp_path: Path
+) -> None:
+    graphs = convert(variant, tmp_path)
+    given = tmp_path / "quantised"
+    given.mkdir()
+    shutil.copyfile(graphs.text, given / "image.onnx")
+    shutil.copyfile(graphs.image, given / "text.onnx")
+    target = native_target("cpu", Precision.INT8)
+
+    with pytest.raises(GraphSignatureError, match=r"text\.onnx.*pixels"):
+        export_native(
+            variant.recipe,
+            Workspace(folder / "workspace"),
+            [target],
+            tmp_path / "targets",
+            quantised=given,
+        )
 
 
 def test_export_command_for_tensorrt_without_its_package_trains_nothing_and_says_why(
