@@ -229,8 +229,11 @@ class SplitError(DataError):
 
     @property
     def remedy(self) -> str:
-        """Names the two ways out."""
-        return "Add examples of that label, or change data.holdout_ratio and data.validation_ratio."
+        """Names the ways out."""
+        return (
+            "Add examples of that label, change data.holdout_ratio and data.validation_ratio, or "
+            "leave rare labels out: min_examples of a [[tasks]]."
+        )
 
 
 @dataclass(eq=False)

@@ -26,6 +26,7 @@ from pydantic import (
 
 from exporters.digests import digest_of_json
 from exporters.errors import InvalidRecipeError, RecipeNotFoundError, UnknownRecipeKeyError
+from exporters.tasks import ONLY_TASK
 from gateway.contract.manifest import Template
 from gateway.contract.zero_shot import PLACEHOLDER
 
@@ -90,6 +91,11 @@ class DataRecipe(_Section):
         description="images with a larger centred cosine are near twins and never cross the split",
     )
 
+    @property
+    def only_task(self) -> TaskRecipe:
+        """The one task of a recipe that names none."""
+        return TaskRecipe(name=ONLY_TASK, column=self.label_column, labels=self.labels)
+
     @model_validator(mode="after")
     def _has_one_origin(self) -> DataRecipe:
         _require_exactly_one(self, "source", "table")
@@ -97,6 +103,47 @@ class DataRecipe(_Section):
             message = "holdout_ratio and validation_ratio together leave less than 0.2 to train on"
             raise ValueError(message)
         return self
+
+
+class TaskRecipe(_Section):
+    """One set of labels; without any, there is one task, of the column `data.label_column`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")] = Field(
+        description="what the answer calls the task: lower-case letters, digits, - and _"
+    )
+    column: str | None = Field(
+        None, description="column of its labels; without it, the column of the task's name"
+    )
+    kind: Literal["one", "several"] = Field(
+        "one", description="an example has one label, or any number of them"
+    )
+    separator: Annotated[str, Field(min_length=1)] = Field(
+        ";", description="between several labels in one cell; lists of JSONL and Parquet need none"
+    )
+    empty: Literal["unlabelled", "none"] = Field(
+        "unlabelled",
+        description="what an empty cell says where several labels are possible: that nobody "
+        "labelled the row, or that none applies",
+    )
+    labels: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="labels in their order; without it, all labels of the column, sorted",
+    )
+    min_examples: Count = Field(
+        1, description="rarer labels are left out; a row that had no other is unlabelled"
+    )
+    thresholds: Literal["f1"] | Ratio | dict[str, Ratio] = Field(
+        "f1",
+        description="of several labels: fitted for F1 on validation examples, one number for all, "
+        "or a table of labels, the others fitted",
+    )
+    loss_weight: Positive = Field(1.0, description="weight of the task's loss in the sum")
+
+    @property
+    def table_column(self) -> str:
+        """The column of its labels."""
+        return self.column or self.name
 
 
 class EncoderRecipe(_Section):
@@ -252,6 +299,9 @@ class Recipe(_Section):
     data: DataRecipe = Field(description="where the examples come from")
     text_encoder: TextEncoderRecipe = Field(description="the frozen text encoder")
     image_encoder: ImageEncoderRecipe = Field(description="the frozen image encoder")
+    tasks: tuple[TaskRecipe, ...] = Field(
+        default=(), description="sets of labels, each a [[tasks]]; without any, there is one"
+    )
     head: HeadRecipe = Field(default=HeadRecipe(), description="the fusion head")
     dual_tower: DualTowerRecipe | None = Field(
         None, description="makes a dual tower for zero-shot classification instead of a head"
@@ -267,7 +317,25 @@ class Recipe(_Section):
         if self.dual_tower is not None and self.finetune.is_on:
             message = "[dual_tower] takes frozen encoders; take [finetune] out"
             raise ValueError(message)
+        if self.dual_tower is not None and self.tasks:
+            message = "[dual_tower] takes its labels from data.label_column; take [[tasks]] out"
+            raise ValueError(message)
         return self
+
+    def _has_tasks_that_agree(self) -> Recipe:
+        names = [task.name for task in self.tasks]
+        if len(set(names)) < len(names):
+            message = "two tasks have the same name"
+            raise ValueError(message)
+        if self.tasks and self.data.model_fields_set & {"label_column", "labels"}:
+            message = "with [[tasks]], columns and labels are given there, not under [data]"
+            raise ValueError(message)
+        return self
+
+    @property
+    def asked(self) -> tuple[TaskRecipe, ...]:
+        """The tasks; of a recipe without any, the one that its [data] section means."""
+        return self.tasks or (self.data.only_task,)
 
     @property
     def recipe_digest(self) -> str:
@@ -329,7 +397,7 @@ def _as_recipe_error(
         return InvalidRecipeError(recipe, ".".join(location), reason[0].lower() + reason[1:])
     *sections, key = location
     section: type[BaseModel] = Recipe
-    for name in sections:
+    for name in (name for name in sections if not name.isdecimal()):  # one of a list has a number
         section = section_model(section, name) or section
     known = tuple(section.model_fields)
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
@@ -337,9 +405,12 @@ def _as_recipe_error(
 
 
 def section_model(parent: type[BaseModel], key: str) -> type[BaseModel] | None:
-    """Returns the model of the section under `key`, or None when `key` holds a plain value."""
+    """Returns the model of the section under `key`, or None when `key` holds a plain value.
+
+    Of a list of sections it is the model of each.
+    """
     annotation = parent.model_fields[key].annotation
-    # A section that may be left out is a union with None.
+    # A section that may be left out is a union with None, and a list of sections a tuple.
     for each in (annotation, *get_args(annotation)):
         if isinstance(each, type) and issubclass(each, BaseModel):
             return each

@@ -158,7 +158,8 @@ def _space(manifest: EnsembleManifest) -> tuple[object, ...]:
     """What the three ensembles of a variant must have in common."""
     dual_tower = manifest.dual_tower
     if dual_tower is None:
-        return manifest.labels
+        tasks = tuple((task.name, task.kind, task.labels) for task in manifest.tasks)
+        return manifest.labels, tasks
     return dual_tower.embedding_dim, dual_tower.templates
 
 

@@ -93,7 +93,8 @@ def prove_on(
         parity[modalities] = compare(
             torch_logits(variant, examples, modalities),
             np.concatenate(logits),
-            variant.temperatures[modalities],
+            variant.tasks,
+            variant.calibrations[modalities],
             TOLERANCES[target.precision],
         )
     speed = {

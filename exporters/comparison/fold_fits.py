@@ -8,15 +8,16 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.numpy import save_file
 
 from exporters.atomic import atomic_file
 from exporters.digests import digest_of_json, digest_of_source
-from exporters.training import LabelledFeatures, fit_head, fit_temperature, logits_of
+from exporters.tasks import all_decisions, all_probabilities
+from exporters.training import LabelledFeatures, calibrate, fit_head, logits_of, targets_of
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
@@ -32,10 +33,12 @@ if TYPE_CHECKING:
 _CODE: Final = (
     "exporters.comparison.candidates",
     "exporters.heads",
+    "exporters.tasks",
     "exporters.training",
     __name__,
 )
 _FIGURES: Final = "figures"
+_DECIDED: Final = ".decided"
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class FoldFit:
     """What a fitted candidate says of the examples that its fold holds out.
 
     Attributes:
-        probabilities: calibrated, for each set of modalities, shape (held-out, labels), float64.
+        probabilities: calibrated, for each set of modalities, shape (held-out, labels of all
+            tasks), float64.
+        decided: which labels it answers with, the same shape, bool.
         fit_cpu_s: processor time of the fit on cached features; it has one thread, so on a core of
             its own it takes as long.
         epochs: epochs that were run.
@@ -51,6 +56,7 @@ class FoldFit:
     """
 
     probabilities: dict[ModalitySet, NDArray[np.float64]]
+    decided: dict[ModalitySet, NDArray[np.bool_]]
     fit_cpu_s: float
     epochs: int
     learned_weights: dict[str, float]
@@ -86,11 +92,11 @@ def _key(candidate: Candidate, fold: Split) -> str:
 
 def _fit(candidate: Candidate, fold: Split, file: Path) -> None:
     table = candidate.inputs.table
-    labels = torch.from_numpy(table.label_indices)
+    targets = targets_of(table)
 
     def part(positions: NDArray[np.int64]) -> LabelledFeatures:
         rows = torch.from_numpy(positions)
-        return LabelledFeatures(candidate.features.take(rows), labels[rows])
+        return LabelledFeatures(candidate.features.take(rows), targets.take(rows))
 
     train, validation, holdout = part(fold.train), part(fold.validation), part(fold.holdout)
     started_cpu_s = time.process_time()
@@ -98,16 +104,18 @@ def _fit(candidate: Candidate, fold: Split, file: Path) -> None:
         candidate.recipe,
         train,
         validation,
-        len(table.labels),
+        table.tasks,
         judged_with=candidate.modalities,
     )
     fit_cpu_s = time.process_time() - started_cpu_s
-    answers = {}
+    answers: dict[str, NDArray[Any]] = {}
     for modalities in candidate.modalities:
         seen = logits_of(fitted.head, validation.features, modalities)
-        temperature = fit_temperature(seen, validation.labels)
-        logits = logits_of(fitted.head, holdout.features, modalities).double()
-        answers[modalities.value] = (logits / temperature).softmax(dim=-1)
+        calibrations = calibrate(candidate.recipe.asked, table.tasks, seen, validation.targets)
+        logits = logits_of(fitted.head, holdout.features, modalities).numpy()
+        probabilities = all_probabilities(logits, table.tasks, calibrations)
+        answers[modalities.value] = probabilities
+        answers[modalities + _DECIDED] = all_decisions(probabilities, table.tasks, calibrations)
     figures = {
         "fit_cpu_s": fit_cpu_s,
         "epochs": len(fitted.epochs),
@@ -118,6 +126,8 @@ def _fit(candidate: Candidate, fold: Split, file: Path) -> None:
 
 def _read(file: Path) -> FoldFit:
     with safe_open(file, framework="numpy") as content:
-        probabilities = {ModalitySet(name): content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a dict
+        names = [name for name in content.keys() if not name.endswith(_DECIDED)]  # noqa: SIM118 - not a dict
+        probabilities = {ModalitySet(name): content.get_tensor(name) for name in names}
+        decided = {ModalitySet(name): content.get_tensor(name + _DECIDED) for name in names}
         figures = json.loads(content.metadata()[_FIGURES])
-    return FoldFit(probabilities, **figures)
+    return FoldFit(probabilities, decided, **figures)

@@ -15,6 +15,7 @@ from exporters.digests import digest_of_json
 from exporters.errors import ComparisonError
 from exporters.heads import HEADS, require_head
 from exporters.progress import progress
+from exporters.tasks import TaskCalibration, all_decisions, slices_of
 from exporters.training import load_features, load_inputs
 from gateway.contract.manifest import ModalitySet
 
@@ -91,7 +92,7 @@ def compare(
     )
     data = recipes[0].data
     splits = folds_by_group(
-        table.label_indices,
+        table.has_label,
         groups,
         table.labels,
         folds=folds,
@@ -103,7 +104,7 @@ def compare(
     digest = digest_of_json([[each.recipe.training_digest for each in candidates], folds, seed])
     return Comparison(
         recipes=tuple(recipe.name for recipe in recipes),
-        standings=rank(answers, table.label_indices, groups, table.labels, seed),
+        standings=rank(answers, table.facts, groups, seed),
         examples=len(table),
         groups=len(np.unique(groups)),
         folds=folds,
@@ -127,7 +128,7 @@ def _load(recipes: Sequence[Recipe], workspace: Workspace) -> list[RecipeFeature
         # One seed for all: folds and fits differ by what is compared, and by nothing else.
         inputs = load_inputs(recipe.model_copy(update={"seed": recipes[0].seed}), workspace)
         if loaded and inputs.table.digest != loaded[0].inputs.table.digest:
-            raise ComparisonError(tuple(names), "they have not the same examples and labels")
+            raise ComparisonError(tuple(names), "they have not the same examples, tasks and labels")
         features = load_features(inputs.table, inputs.text_encoder, inputs.image_encoder, workspace)
         loaded.append(RecipeFeatures(inputs, features))
     return loaded
@@ -151,24 +152,36 @@ def _fit_all(
 def _gather(candidate: Candidate, splits: Sequence[Split], fits: Sequence[FoldFit]) -> Answers:
     """Puts the held-out answers of all folds in the order of the examples."""
     table = candidate.inputs.table
-    probabilities = {}
+    probabilities, decided = {}, {}
     for modalities in candidate.modalities:
         together = np.empty((len(table), len(table.labels)))
+        chosen = np.empty(together.shape, dtype=bool)
         for split, fit in zip(splits, fits, strict=True):
             together[split.holdout] = fit.probabilities[modalities]
-        probabilities[modalities] = together
+            chosen[split.holdout] = fit.decided[modalities]
+        probabilities[modalities], decided[modalities] = together, chosen
     weights = {
         name: float(np.mean([fit.learned_weights[name] for fit in fits]))
         for name in fits[0].learned_weights
     }
     fit_cpu_s = tuple(fit.fit_cpu_s for fit in fits)
-    return Answers(candidate.name, candidate.is_baseline, probabilities, fit_cpu_s, weights)
+    return Answers(
+        candidate.name, candidate.is_baseline, probabilities, decided, fit_cpu_s, weights
+    )
 
 
 def _majority(table: ExampleTable, splits: Sequence[Split]) -> Answers:
     """Answers each label with its share of the training examples, whatever it is shown."""
     shares = np.empty((len(table), len(table.labels)))
     for split in splits:
-        counts = np.bincount(table.label_indices[split.train], minlength=len(table.labels))
-        shares[split.holdout] = counts / counts.sum()
-    return Answers("majority", is_baseline=True, probabilities=dict.fromkeys(ModalitySet, shares))
+        for number, place in enumerate(slices_of(table.tasks)):
+            known = split.train[table.is_labelled[split.train, number]]
+            shares[split.holdout, place] = table.has_label[known, place].mean(axis=0)
+    calibrations = [TaskCalibration(1.0, (0.5,) * len(task.labels)) for task in table.tasks]
+    decided = all_decisions(shares, table.tasks, calibrations)
+    return Answers(
+        "majority",
+        is_baseline=True,
+        probabilities=dict.fromkeys(ModalitySet, shares),
+        decided=dict.fromkeys(ModalitySet, decided),
+    )

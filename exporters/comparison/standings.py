@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exporters.evaluation.metrics import macro_f1, reliability, score_labels
 from exporters.evaluation.statistics import bootstrap_intervals, holm, sign_flip_p
+from exporters.evaluation.task_metrics import mean_calibration_error, mean_macro_f1
+from exporters.tasks import example_f1, rightness, slices_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from exporters.tasks import Truth
     from gateway.contract.manifest import ModalitySet
 
 
@@ -25,7 +27,9 @@ class Answers:
     Attributes:
         name: of the candidate.
         is_baseline: whether it is there for scale only.
-        probabilities: for each set of modalities it answers, richest first, (examples, labels).
+        probabilities: for each set of modalities it answers, richest first, (examples, labels of
+            all tasks).
+        decided: which labels it answers with, the same shape.
         fit_cpu_s: processor time of each fold's fit; empty when nothing was fitted.
         learned_weights: mean over the folds; empty for heads without.
     """
@@ -33,25 +37,28 @@ class Answers:
     name: str
     is_baseline: bool
     probabilities: dict[ModalitySet, NDArray[np.float64]]
+    decided: dict[ModalitySet, NDArray[np.bool_]]
     fit_cpu_s: tuple[float, ...] = ()
     learned_weights: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Score:
-    """Figures over all examples with one set of modalities.
+    """Figures over all examples with one set of modalities; of several tasks, their means.
 
     Attributes:
-        accuracy: 0 to 1.
+        accuracy: 0 to 1; where several labels are possible, `example_f1`.
         interval: 95 % interval of the accuracy.
         macro_f1: 0 to 1.
         expected_calibration_error: of calibrated probabilities, 0 to 1.
+        task_accuracies: the accuracy of each task by itself.
     """
 
     accuracy: float
     interval: tuple[float, float]
     macro_f1: float
     expected_calibration_error: float
+    task_accuracies: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -90,29 +97,27 @@ class Standing:
 
 def rank(
     answers: Sequence[Answers],
-    truth: NDArray[np.int64],
+    truth: Truth,
     groups: NDArray[np.int64],
-    labels: Sequence[str],
     seed: int,
 ) -> tuple[Standing, ...]:
     """Scores candidates; heads come best first, baselines after them.
 
     Args:
         answers: of all candidates.
-        truth: index of the true label, shape (examples,).
+        truth: of all examples.
         groups: group of each example, shape (examples,).
-        labels: names of the labels.
         seed: of the resamples and permutations.
     """
     rights = {
-        (each.name, modalities): probabilities.argmax(axis=1) == truth
+        (each.name, modalities): rightness(decided, truth)
         for each in answers
-        for modalities, probabilities in each.probabilities.items()
+        for modalities, decided in each.decided.items()
     }
     headlines = {each.name: rights[each.name, next(iter(each.probabilities))] for each in answers}
     ordered = sorted(answers, key=lambda each: (each.is_baseline, -headlines[each.name].mean()))
     best, *others = (each.name for each in ordered)
-    gaps = {name: headlines[name].astype(float) - headlines[best] for name in others}
+    gaps = {name: headlines[name] - headlines[best] for name in others}
 
     series = np.stack([*rights.values(), *gaps.values()]).astype(float)
     ends = [(low, high) for low, high in bootstrap_intervals(series, groups, seed).tolist()]
@@ -126,8 +131,8 @@ def rank(
         Standing(
             each,
             {
-                modalities: _score(probabilities, truth, labels, intervals[each.name, modalities])
-                for modalities, probabilities in each.probabilities.items()
+                modalities: _score(each, modalities, truth, intervals[each.name, modalities])
+                for modalities in each.probabilities
             },
             behind.get(each.name),
         )
@@ -136,15 +141,18 @@ def rank(
 
 
 def _score(
-    probabilities: NDArray[np.float64],
-    truth: NDArray[np.int64],
-    labels: Sequence[str],
-    interval: tuple[float, float],
+    answers: Answers, modalities: ModalitySet, truth: Truth, interval: tuple[float, float]
 ) -> Score:
-    predicted = probabilities.argmax(axis=1)
+    probabilities, decided = answers.probabilities[modalities], answers.decided[modalities]
+    by_task = {}
+    for number, (task, place) in enumerate(zip(truth.tasks, slices_of(truth.tasks), strict=True)):
+        known = truth.is_labelled[:, number]
+        right = example_f1(decided[known][:, place], truth.has_label[known][:, place])
+        by_task[task.name] = float(right.mean())
     return Score(
-        accuracy=float(np.mean(predicted == truth)),
+        accuracy=float(rightness(decided, truth).mean()),
         interval=interval,
-        macro_f1=macro_f1(score_labels(predicted, truth, labels)),
-        expected_calibration_error=reliability(probabilities, truth).expected_calibration_error,
+        macro_f1=mean_macro_f1(decided, truth),
+        expected_calibration_error=mean_calibration_error(probabilities, truth),
+        task_accuracies=by_task,
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from exporters.training import Features, LabelledFeatures, fit_head, logits_of
+from exporters.tasks import all_decisions, all_probabilities, rightness
+from exporters.training import Features, LabelledFeatures, fit_head, logits_of, targets_of
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
@@ -52,18 +53,18 @@ def judge(
         rows: positions of the examples that are asked.
     """
     positions = torch.from_numpy(rows)
-    truth = torch.from_numpy(original.table.label_indices)[positions]
+    truth = original.table.facts.take(rows)
     costs = {}
     for modalities in ModalitySet:
-        before = _answers(original.head, original.features.take(positions), modalities)
-        after = _answers(head, features.take(positions), modalities)
+        before = _answers(original, original.head, original.features.take(positions), modalities)
+        after = _answers(original, head, features.take(positions), modalities)
         accuracy, accuracy_before = (
-            float((answers == truth).double().mean()) for answers in (after, before)
+            float(rightness(answers, truth).mean()) for answers in (after, before)
         )
         costs[modalities] = Cost(
             accuracy=accuracy,
             loss=accuracy_before - accuracy,
-            changed_ratio=float((after != before).double().mean()),
+            changed_ratio=float((after != before).any(axis=1).mean()),
             examples=len(rows),
         )
     return costs
@@ -76,18 +77,22 @@ def worst_loss(costs: Mapping[ModalitySet, Cost]) -> float:
 
 def refit_head(original: TrainedVariant, features: Features) -> FusionHead:
     """Fits the recipe's head again, on the compressed encoders' features of the same split."""
-    labels = torch.from_numpy(original.table.label_indices)
+    targets = targets_of(original.table)
 
     def part(positions: NDArray[np.int64]) -> LabelledFeatures:
         rows = torch.from_numpy(positions)
-        return LabelledFeatures(features.take(rows), labels[rows])
+        return LabelledFeatures(features.take(rows), targets.take(rows))
 
     split = original.split
-    fitted = fit_head(
-        original.recipe, part(split.train), part(split.validation), len(original.labels)
-    )
+    fitted = fit_head(original.recipe, part(split.train), part(split.validation), original.tasks)
     return fitted.head
 
 
-def _answers(head: FusionHead, features: Features, modalities: ModalitySet) -> torch.Tensor:
-    return logits_of(head, features, modalities).argmax(dim=-1)
+def _answers(
+    original: TrainedVariant, head: FusionHead, features: Features, modalities: ModalitySet
+) -> NDArray[np.bool_]:
+    """Which labels a head answers with, calibrated as the original is."""
+    calibrations = original.calibrations[modalities]
+    logits = logits_of(head, features, modalities).numpy()
+    probabilities = all_probabilities(logits, original.tasks, calibrations)
+    return all_decisions(probabilities, original.tasks, calibrations)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import torch
-from torch.nn import functional
 
 from exporters.compression.side import Side
 from exporters.heads import head_for
 from exporters.progress import progress
+from exporters.training.objective import Objective, distillation_loss, targets_of
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
@@ -115,16 +115,13 @@ def _loss(module: nn.Module, side: EncoderSide, rows: Tensor, lesson: Lesson) ->
         answers = _answers(side, features, rows, modalities)
         with torch.no_grad():
             taught = _answers(side, side.features[rows], rows, modalities)
-        # Times the square of the temperature, so that gradients keep their size (Hinton et al.).
-        loss = loss + lesson.temperature**2 * functional.kl_div(
-            (answers / lesson.temperature).log_softmax(dim=-1),
-            (taught / lesson.temperature).log_softmax(dim=-1),
-            reduction="batchmean",
-            log_target=True,
-        )
+        tasks = side.variant.tasks
+        loss = loss + distillation_loss(answers, taught, tasks, lesson.temperature)
         if lesson.label_weight:
-            labels = torch.from_numpy(side.variant.table.label_indices)[rows]
-            loss = loss + lesson.label_weight * functional.cross_entropy(answers, labels)
+            targets = targets_of(side.variant.table)
+            objective = Objective.of(side.variant.recipe, tasks, targets)
+            labelled = objective.loss(answers, targets.take(rows), is_weighted=False)
+            loss = loss + lesson.label_weight * labelled
     return loss
 
 

@@ -14,7 +14,7 @@ from exporters.compression.side import Side
 from exporters.compression.step import Step, steps_of
 from exporters.compression.timing import SideTimes, time_in_turns
 from exporters.digests import digest_of_json, digest_of_source
-from exporters.training import Features, TrainedVariant, fit_temperature, logits_of
+from exporters.training import Features, TrainedVariant, calibrate, logits_of, targets_of
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
@@ -167,10 +167,15 @@ def _variant(
     name = name or default_name(original.recipe.name, stage.steps)
     head = stage.refitted_head if is_head_refitted else original.head
     validation = torch.from_numpy(original.split.validation)
-    labels = torch.from_numpy(original.table.label_indices)[validation]
+    targets = targets_of(original.table).take(validation)
     features = stage.features
-    temperatures = {
-        modalities: fit_temperature(logits_of(head, features.take(validation), modalities), labels)
+    calibrations = {
+        modalities: calibrate(
+            original.recipe.asked,
+            original.tasks,
+            logits_of(head, features.take(validation), modalities),
+            targets,
+        )
         for modalities in ModalitySet
     }
     digest = digest_of_json(
@@ -188,7 +193,7 @@ def _variant(
         inputs=replace(original.inputs, recipe=recipe),
         features=features,
         head=head,
-        temperatures=temperatures,
+        calibrations=calibrations,
         split=original.split,
         run_folder=folder,
     )

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+LIST_SEPARATOR: Final = "\x1f"
+"""What ASCII calls the unit separator: in front of each entry of a cell that is a list."""
+
 Row = dict[str, str]
 """The wanted columns of one row; a missing or null value is the empty text."""
 
@@ -49,6 +52,9 @@ def read_rows(table: Path, columns: Iterable[str]) -> list[Row]:
 
 
 def _as_text(value: Any) -> str:  # noqa: ANN401 - a cell of any format
+    if isinstance(value, list):
+        # One in front: an empty list is not an empty cell.
+        return LIST_SEPARATOR + LIST_SEPARATOR.join(map(str, value))
     return "" if value is None else str(value)
 
 

@@ -34,7 +34,7 @@ class Split:
 
 
 def split_by_group(
-    label_indices: NDArray[np.int64],
+    has_label: NDArray[np.bool_],
     groups: NDArray[np.int64],
     labels: Sequence[str],
     *,
@@ -45,7 +45,7 @@ def split_by_group(
     """Splits so that no group is cut and each part has each label in about its overall share.
 
     Args:
-        label_indices: label of each example, shape (examples,).
+        has_label: which labels each example has, shape (examples, labels).
         groups: group of each example, shape (examples,).
         labels: names of the labels, for the error.
         validation_ratio: wanted share of validation examples.
@@ -57,14 +57,14 @@ def split_by_group(
     """
     ratios = (1 - validation_ratio - holdout_ratio, validation_ratio, holdout_ratio)
     names = ("training", "validation", "holdout")
-    part_of = _part_of_examples(label_indices, groups, ratios, seed)
-    _require_all_labels(label_indices, part_of, labels, names)
+    part_of = _part_of_examples(has_label, groups, ratios, seed)
+    _require_all_labels(has_label, part_of, labels, names)
     train, validation, holdout = (np.flatnonzero(part_of == part) for part in range(3))
     return Split(train, validation, holdout)
 
 
 def folds_by_group(
-    label_indices: NDArray[np.int64],
+    has_label: NDArray[np.bool_],
     groups: NDArray[np.int64],
     labels: Sequence[str],
     *,
@@ -75,7 +75,7 @@ def folds_by_group(
     """Cross-validation: each example is held out by exactly one of the splits; no group is cut.
 
     Args:
-        label_indices: label of each example, shape (examples,).
+        has_label: which labels each example has, shape (examples, labels).
         groups: group of each example, shape (examples,).
         labels: names of the labels, for the error.
         folds: number of splits, 2 or more.
@@ -85,32 +85,35 @@ def folds_by_group(
     Raises:
         SplitError: a label that has examples is missing from a part of a fold.
     """
-    fold_of = _part_of_examples(label_indices, groups, [1 / folds] * folds, seed)
+    fold_of = _part_of_examples(has_label, groups, [1 / folds] * folds, seed)
     names = [f"the holdout of fold {fold + 1}" for fold in range(folds)]
-    _require_all_labels(label_indices, fold_of, labels, names)
+    _require_all_labels(has_label, fold_of, labels, names)
     splits = []
     for fold in range(folds):
         rest = np.flatnonzero(fold_of != fold)
         ratios = (1 - validation_ratio, validation_ratio)
-        part_of = _part_of_examples(label_indices[rest], groups[rest], ratios, seed)
+        part_of = _part_of_examples(has_label[rest], groups[rest], ratios, seed)
         names = [f"the {part} part of fold {fold + 1}" for part in ("training", "validation")]
-        _require_all_labels(label_indices[rest], part_of, labels, names)
+        _require_all_labels(has_label[rest], part_of, labels, names)
         holdout = np.flatnonzero(fold_of == fold)
         splits.append(Split(rest[part_of == 0], rest[part_of == 1], holdout))
     return tuple(splits)
 
 
 def _part_of_examples(
-    label_indices: NDArray[np.int64], groups: NDArray[np.int64], ratios: Sequence[float], seed: int
+    has_label: NDArray[np.bool_], groups: NDArray[np.int64], ratios: Sequence[float], seed: int
 ) -> NDArray[np.int64]:
     """Returns the part of each example, shape (examples,).
 
     Greedy: groups come largest first, in random order among equals, and each goes where the labels
     it carries are missing most.
     """
+    has_none = ~has_label.any(axis=1, keepdims=True)
+    if has_none.any():  # where several labels are possible: to have none is kept in share as well
+        has_label = np.hstack([has_label, has_none])
     group_ids, group_of = np.unique(groups, return_inverse=True)
-    counts = np.zeros((len(group_ids), int(label_indices.max()) + 1))  # (groups, labels)
-    np.add.at(counts, (group_of, label_indices), 1)
+    counts = np.zeros((len(group_ids), has_label.shape[1]))  # (groups, labels)
+    np.add.at(counts, group_of, has_label)
     wanted = np.array(ratios)[:, None] * counts.sum(axis=0)  # (parts, labels)
     have = np.zeros_like(wanted)
     shuffled = np.random.default_rng(seed).permutation(len(group_ids))
@@ -126,13 +129,13 @@ def _part_of_examples(
 
 
 def _require_all_labels(
-    label_indices: NDArray[np.int64],
+    has_label: NDArray[np.bool_],
     part_of: NDArray[np.int64],
     labels: Sequence[str],
     parts: Sequence[str],
 ) -> None:
-    for label in np.unique(label_indices):
-        carriers = part_of[label_indices == label]
+    for label in np.flatnonzero(has_label.any(axis=0)):
+        carriers = part_of[has_label[:, label]]
         for part, name in enumerate(parts):
             if part not in carriers:
                 reason = f"label '{labels[label]}' has {len(carriers)} examples and none for {name}"

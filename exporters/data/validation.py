@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from exporters.atomic import atomic_file
 from exporters.data.examples import Example
+from exporters.data.task_labels import label_fault, read_labels
 from exporters.digests import digest_of_file, digest_of_json, digest_of_source
 from exporters.errors import BrokenRowsError
 from exporters.preprocessing.errors import InputFaultError
@@ -25,10 +26,27 @@ if TYPE_CHECKING:
 
     from exporters.data.reading import Row
     from exporters.preprocessing.images import ImagePreprocessing
-    from exporters.recipe import DataRecipe
+    from exporters.recipe import DataRecipe, TaskRecipe
     from exporters.workspace import Workspace
 
-_CHECKED_KEYS: Final = ("image_column", "text_column", "label_column", "labels")
+_CHECKED_KEYS: Final = ("image_column", "text_column")
+_CHECKED_TASK_KEYS: Final = ("name", "column", "kind", "separator", "empty", "labels")
+
+
+_CODE: Final = ("exporters.preprocessing", "exporters.data.task_labels", __name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a table is read for.
+
+    Attributes:
+        data: names the columns and the largest share of broken rows.
+        tasks: name the columns of labels.
+    """
+
+    data: DataRecipe
+    tasks: Sequence[TaskRecipe]
 
 
 @dataclass(frozen=True)
@@ -49,7 +67,7 @@ class BrokenRow:
 def sound_examples(
     rows: Sequence[Row],
     table: Path,
-    recipe: DataRecipe,
+    asked: Asked,
     preprocessing: ImagePreprocessing,
     workspace: Workspace,
 ) -> tuple[Example, ...]:
@@ -61,7 +79,7 @@ def sound_examples(
     Args:
         rows: what the table holds.
         table: the table's file; relative image paths are relative to its folder.
-        recipe: names the columns, the labels where they are fixed, and the limit.
+        asked: names the columns, the labels where they are fixed, and the limit.
         preprocessing: how the variant decodes an image.
         workspace: where the report goes.
 
@@ -71,18 +89,20 @@ def sound_examples(
     Raises:
         BrokenRowsError: more rows are broken than the recipe allows.
     """
+    recipe, tasks = asked.data, asked.tasks
     images = [table.parent / row[recipe.image_column] for row in rows]
     image_digests = [digest_of_file(image) if image.is_file() else "" for image in images]
     check = {
         "rows": list(rows),
         "images": image_digests,
         "recipe": recipe.model_dump(mode="json", include=set(_CHECKED_KEYS)),
+        "tasks": [task.model_dump(mode="json", include=set(_CHECKED_TASK_KEYS)) for task in tasks],
         "preprocessing": asdict(preprocessing),
-        "code": digest_of_source(["exporters.preprocessing", __name__]),
+        "code": digest_of_source(_CODE),
     }
     report = workspace.broken_rows_file(table.stem, digest_of_json(check))
     if not report.is_file():
-        broken = _find_broken(rows, images, recipe, preprocessing)
+        broken = _find_broken(rows, images, asked, preprocessing)
         _write_report(broken, report)
     broken = _read_report(report)
     if len(broken) > recipe.max_broken_ratio * len(rows):
@@ -95,7 +115,7 @@ def sound_examples(
             image=images[position],
             image_digest=image_digests[position],
             text=row[recipe.text_column].strip(),
-            label=row[recipe.label_column].strip(),
+            answers=tuple(read_labels(row, task) for task in tasks),
             group=(row[recipe.group_column] or None) if recipe.group_column else None,
         )
         for position, row in enumerate(rows)
@@ -106,32 +126,29 @@ def sound_examples(
 def _find_broken(
     rows: Sequence[Row],
     images: Sequence[Path],
-    recipe: DataRecipe,
+    asked: Asked,
     preprocessing: ImagePreprocessing,
 ) -> list[BrokenRow]:
     """Returns the first fault of each broken row, in table order."""
     broken = []
     with progress("Checking examples", len(rows)) as advance:
         for number, (row, image) in enumerate(zip(rows, images, strict=True), start=1):
-            fault = _value_fault(row, recipe)
+            fault = _value_fault(row, asked)
             if fault is None:
                 reason = _image_fault(image, preprocessing)
-                fault = (recipe.image_column, reason) if reason else None
+                fault = (asked.data.image_column, reason) if reason else None
             if fault is not None:
                 broken.append(BrokenRow(number, *fault))
             advance()
     return broken
 
 
-def _value_fault(row: Row, recipe: DataRecipe) -> tuple[str, str] | None:
+def _value_fault(row: Row, asked: Asked) -> tuple[str, str] | None:
     """Returns the column and the reason when a value is missing or not allowed."""
-    for column in (recipe.text_column, recipe.label_column, recipe.image_column):
+    for column in (asked.data.text_column, asked.data.image_column):
         if not row[column].strip():
             return column, "empty"
-    label = row[recipe.label_column].strip()
-    if recipe.labels is not None and label not in recipe.labels:
-        return recipe.label_column, f"unknown label '{label}'"
-    return None
+    return label_fault(row, asked.tasks)
 
 
 def _image_fault(image: Path, preprocessing: ImagePreprocessing) -> str | None:

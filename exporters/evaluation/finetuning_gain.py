@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from exporters.evaluation.statistics import bootstrap_intervals, sign_flip_p
-from exporters.training import logits_of
-from exporters.training.finetuning.baseline import read_baseline
+from exporters.training.finetuning.baseline import holdout_rightness, read_baseline
 
 if TYPE_CHECKING:
     from exporters.training import TrainedVariant
@@ -38,19 +36,15 @@ def finetuning_gain(variant: TrainedVariant) -> dict[ModalitySet, Gain]:
     baseline = read_baseline(variant.run_folder)
     if baseline is None:
         return {}
-    rows = variant.split.holdout
-    features = variant.features.take(torch.from_numpy(rows))
-    truth = variant.table.label_indices[rows]
     groups = np.array(baseline.groups)
     gains = {}
-    for modalities, was_right in baseline.is_right.items():
-        predicted = logits_of(variant.head, features, modalities).argmax(dim=-1).numpy()
-        is_right = (predicted == truth).astype(np.float64)
-        differences = is_right - np.array(was_right, dtype=np.float64)
+    for modalities, was_right in baseline.right.items():
+        right = holdout_rightness(variant, modalities)
+        differences = right - np.array(was_right)
         [interval] = bootstrap_intervals(differences[None], groups, variant.recipe.seed)
         gains[modalities] = Gain(
             frozen=float(np.mean(was_right)),
-            tuned=float(is_right.mean()),
+            tuned=float(right.mean()),
             interval=(float(interval[0]), float(interval[1])),
             p=sign_flip_p(differences, groups, variant.recipe.seed),
         )

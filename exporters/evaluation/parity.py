@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 import torch
 import tritonclient.grpc
-from scipy.special import softmax
 
 from exporters.atomic import atomic_file
 from exporters.heads import head_for
 from exporters.preprocessing.images import decode_image
 from exporters.progress import progress
+from exporters.tasks import all_decisions, all_probabilities
 from exporters.training.threads import available_cpus, torch_threads
 from gateway.contract import tensors
 from gateway.contract.manifest import ModalitySet
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from exporters.data import Example
     from exporters.encoders import ImageEncoder, TextEncoder
+    from exporters.tasks import Task, TaskCalibration
     from exporters.training import TrainedVariant
 
 _PROOFS_FILE: Final = "parity.json"
@@ -59,7 +60,7 @@ class Parity:
     Attributes:
         samples: number of examples compared.
         max_abs_difference: of any probability of any example.
-        label_flips: examples whose most likely label differs.
+        label_flips: examples that are answered with another label in any task.
         tolerance: what `max_abs_difference` must stay below.
     """
 
@@ -77,23 +78,28 @@ class Parity:
 def compare(
     reference: npt.NDArray[np.float32],
     served: npt.NDArray[np.float32],
-    temperature: float,
+    tasks: Sequence[Task],
+    calibrations: Sequence[TaskCalibration],
     tolerance: float,
 ) -> Parity:
-    """Compares the probabilities of two sets of logits.
+    """Compares the probabilities and the answers of two sets of logits.
 
     Args:
-        reference: of the torch model, shape (samples, labels).
+        reference: of the torch model, shape (samples, labels of all tasks).
         served: of the ensemble, the same shape.
-        temperature: what both are divided by.
+        tasks: in the order of the logits.
+        calibrations: what makes probabilities and answers of the logits of each task.
         tolerance: largest difference of a probability that is allowed.
     """
-    expected = softmax(reference.astype(np.float64) / temperature, axis=-1)
-    actual = softmax(served.astype(np.float64) / temperature, axis=-1)
+    expected = all_probabilities(reference, tasks, calibrations)
+    actual = all_probabilities(served, tasks, calibrations)
+    is_other = all_decisions(expected, tasks, calibrations) != all_decisions(
+        actual, tasks, calibrations
+    )
     return Parity(
         samples=len(reference),
         max_abs_difference=float(np.abs(expected - actual).max()),
-        label_flips=int((expected.argmax(axis=-1) != actual.argmax(axis=-1)).sum()),
+        label_flips=int(is_other.any(axis=1).sum()),
         tolerance=tolerance,
     )
 

@@ -15,13 +15,14 @@ from exporters.atomic import atomic_file
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from exporters.evaluation.metrics import Reliability
-    from exporters.evaluation.quality import ModalityQuality
+    from exporters.evaluation.quality import TaskQuality
 
 MODALITY_NAMES: Final = {
     ModalitySet.BOTH: "image and text",
@@ -35,9 +36,9 @@ ORANGE: Final = "#e07b39"
 _DPI: Final = 150
 
 
-def save_confusion(quality: ModalityQuality, labels: Sequence[str], file: Path) -> None:
+def save_confusion(quality: TaskQuality, counts: NDArray[np.int64], file: Path) -> None:
     """Draws counts by true and predicted label; the shade is the share of the true label."""
-    counts = quality.confusion
+    labels = quality.task.labels
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     matrix_in = 0.6 * len(labels)
     figure = Figure(figsize=(matrix_in + 3.4, matrix_in + 1.8), layout="constrained")
@@ -63,8 +64,8 @@ def save_confusion(quality: ModalityQuality, labels: Sequence[str], file: Path) 
     save_figure(figure, file)
 
 
-def save_reliability(qualities: Mapping[ModalitySet, ModalityQuality], file: Path) -> None:
-    """Draws accuracy against confidence before and after calibration, a panel a modality set."""
+def save_reliability(qualities: Mapping[ModalitySet, TaskQuality], file: Path) -> None:
+    """Draws one task's accuracy against confidence, before and after, a panel a modality set."""
     layout = ConstrainedLayoutEngine(wspace=0.06)
     figure = Figure(figsize=(4.1 * len(qualities), 4.6), layout=layout)
     panels = figure.subplots(1, len(qualities), sharey=True, squeeze=False)[0]
@@ -74,7 +75,7 @@ def save_reliability(qualities: Mapping[ModalitySet, ModalityQuality], file: Pat
     save_figure(figure, file)
 
 
-def _draw_reliability(axes: Axes, quality: ModalityQuality) -> None:
+def _draw_reliability(axes: Axes, quality: TaskQuality) -> None:
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=":", label="perfect")
     before, after = quality.uncalibrated, quality.calibrated
     _draw_curve(axes, before, ORANGE, f"before, ECE {before.expected_calibration_error:.3f}")
@@ -90,7 +91,9 @@ def _draw_reliability(axes: Axes, quality: ModalityQuality) -> None:
         label="share of examples, after",
     )
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", aspect="equal")
-    axes.set_title(f"{MODALITY_NAMES[quality.modalities]}, temperature {quality.temperature:.2f}")
+    axes.set_title(
+        f"{MODALITY_NAMES[quality.modalities]}, temperature {quality.calibration.temperature:.2f}"
+    )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="upper left", frameon=False, fontsize=8)
 

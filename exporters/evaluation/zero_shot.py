@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 from exporters.alignment.classes import positions_among
 from exporters.alignment.projections import embeddings_of
 from exporters.evaluation.metrics import wilson_interval
-from exporters.evaluation.quality import ModalityQuality, quality_of
+from exporters.evaluation.quality import TaskQuality, quality_of
 from gateway.contract.zero_shot import label_logits
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ZeroShotQuality:
         accuracy_among_all: accuracy where the labels of training stand beside the held-out ones.
     """
 
-    by_modalities: dict[ModalitySet, ModalityQuality]
+    by_modalities: dict[ModalitySet, TaskQuality]
     mean_recall: dict[ModalitySet, float]
     chance: float
     majority: float

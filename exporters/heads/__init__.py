@@ -11,6 +11,7 @@ from exporters.heads.registry import HEADS, fusion_head, import_heads
 
 if TYPE_CHECKING:
     from exporters.recipe import HeadRecipe
+    from exporters.tasks import Task
 
 __all__ = [
     "HEADS",
@@ -40,11 +41,13 @@ def require_head(name: str) -> type[FusionHead]:
     return HEADS[name]
 
 
-def build_head(recipe: HeadRecipe, *, text_dim: int, image_dim: int, labels: int) -> FusionHead:
-    """Builds an untrained head; its weights come from torch's current seed.
+def build_head(
+    recipe: HeadRecipe, *, text_dim: int, image_dim: int, tasks: tuple[Task, ...]
+) -> FusionHead:
+    """Builds an untrained head over all tasks; its weights come from torch's current seed.
 
     Raises:
         UnknownNameError: the recipe names a head that is not registered.
     """
-    shape = HeadShape(text_dim, image_dim, labels, recipe.hidden_dim, recipe.dropout)
+    shape = HeadShape(text_dim, image_dim, tasks, recipe.hidden_dim, recipe.dropout)
     return require_head(recipe.type)(shape)

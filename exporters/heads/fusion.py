@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from exporters.tasks import Task
     from gateway.contract.manifest import ModalitySet
 
 _SMALLEST_DEVIATION = 1e-6  # a feature that never varies says nothing: keep it near zero
@@ -22,16 +23,21 @@ class HeadShape:
     Attributes:
         text_dim: width of the text features.
         image_dim: width of the image features.
-        labels: number of labels.
+        tasks: what is asked; their labels stand side by side in the logits.
         hidden_dim: width of the hidden layer.
         dropout: share of hidden units dropped in training.
     """
 
     text_dim: int
     image_dim: int
-    labels: int
+    tasks: tuple[Task, ...]
     hidden_dim: int
     dropout: float
+
+    @property
+    def labels(self) -> int:
+        """Width of the logits: the labels of all tasks."""
+        return sum(len(task.labels) for task in self.tasks)
 
 
 class FusionHead(nn.Module, ABC):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from exporters.heads.fusion import FusionHead
+from exporters.heads.label_sets import average_answers
 from exporters.heads.registry import fusion_head
 from exporters.heads.side_classifiers import SideClassifiers
 
@@ -25,12 +25,13 @@ class ProbabilityAverage(FusionHead):
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__(shape)
+        self.tasks = shape.tasks
         self.sides = SideClassifiers(shape)
 
     def fuse(self, text: Tensor, image: Tensor) -> Tensor:
-        """See `FusionHead.fuse`: the logarithm of the mean probability."""
-        sides = torch.stack(self.sides(text, image)).log_softmax(dim=-1)  # (2, batch, labels)
-        return sides.logsumexp(dim=0) - math.log(2)
+        """See `FusionHead.fuse`: the logits of the mean probability."""
+        sides = torch.stack(self.sides(text, image))  # (2, batch, labels)
+        return average_answers(sides, self.tasks)
 
     def fitted_logits(self, text: Tensor, image: Tensor) -> tuple[Tensor, ...]:
         """See `FusionHead.fitted_logits`: each side by itself."""

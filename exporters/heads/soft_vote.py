@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 
 from exporters.heads.fusion import FusionHead
+from exporters.heads.label_sets import average_answers
 from exporters.heads.registry import fusion_head
 from exporters.heads.side_classifiers import SideClassifiers, perceptron
 
@@ -33,14 +33,14 @@ class SoftVote(FusionHead):
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__(shape)
+        self.tasks = shape.tasks
         self.sides = SideClassifiers(shape)
         self.both = perceptron(shape.text_dim + shape.image_dim, shape)
 
     def fuse(self, text: Tensor, image: Tensor) -> Tensor:
         """See `FusionHead.fuse`."""
         voters = torch.stack(self.fitted_logits(text, image))  # (3, batch, labels)
-        ballots = (_SHARPNESS * voters).log_softmax(dim=-1)
-        return ballots.logsumexp(dim=0) - math.log(3)
+        return average_answers(_SHARPNESS * voters, self.tasks)
 
     def fitted_logits(self, text: Tensor, image: Tensor) -> tuple[Tensor, ...]:
         """See `FusionHead.fitted_logits`: each voter by itself."""

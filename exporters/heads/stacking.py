@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from exporters.heads.fusion import FusionHead
+from exporters.heads.label_sets import evidence
 from exporters.heads.registry import fusion_head
 from exporters.heads.side_classifiers import SideClassifiers
 
@@ -26,6 +27,7 @@ class Stacking(FusionHead):
 
     def __init__(self, shape: HeadShape) -> None:
         super().__init__(shape)
+        self.tasks = shape.tasks
         self.sides = SideClassifiers(shape)
         self.upper = nn.Linear(2 * shape.labels, shape.labels)
         with torch.no_grad():
@@ -43,6 +45,6 @@ class Stacking(FusionHead):
         return text_logits, image_logits, stacked
 
     def _stack(self, text_logits: Tensor, image_logits: Tensor) -> Tensor:
-        sides = [text_logits.log_softmax(dim=-1), image_logits.log_softmax(dim=-1)]
+        sides = [evidence(text_logits, self.tasks), evidence(image_logits, self.tasks)]
         logits: Tensor = self.upper(torch.cat(sides, dim=-1))  # (batch, labels)
         return logits

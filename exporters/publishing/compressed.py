@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.special import softmax
 
 from exporters.compression.batch_dependence import ALLOWED
 from exporters.compression.errors import BatchDependenceError
@@ -30,6 +29,7 @@ from exporters.publishing.proof import prove
 from exporters.publishing.stage import stage_variant
 from exporters.repository.model_config import EnsembleModel
 from exporters.repository.publish import publish, staging, write_config
+from exporters.tasks import all_decisions, all_probabilities
 from exporters.training import logits_of
 from gateway.contract.manifest import DistanceToOriginal, ModalitySet
 
@@ -128,23 +128,26 @@ def distance_to_original(
     compressed: CompressedVariant, modalities: ModalitySet
 ) -> DistanceToOriginal:
     """Compares calibrated probabilities with the torch fp32 model's, on all held-out examples."""
-    before, after = (
-        _probabilities(variant, modalities) for variant in (compressed.original, compressed.variant)
-    )
+    original, served = compressed.original, compressed.variant
+    before, after = (_probabilities(variant, modalities) for variant in (original, served))
     return DistanceToOriginal(
         samples=len(before),
         max_abs_difference=float(np.abs(before - after).max()),
-        label_flips=int((before.argmax(axis=-1) != after.argmax(axis=-1)).sum()),
+        label_flips=int(
+            (
+                all_decisions(before, original.tasks, original.calibrations[modalities])
+                != all_decisions(after, served.tasks, served.calibrations[modalities])
+            )
+            .any(axis=1)
+            .sum()
+        ),
     )
 
 
 def _probabilities(variant: TrainedVariant, modalities: ModalitySet) -> npt.NDArray[np.float64]:
     features = variant.features.take(torch.from_numpy(variant.split.holdout))
-    logits = logits_of(variant.head, features, modalities).double().numpy()
-    probabilities: npt.NDArray[np.float64] = softmax(
-        logits / variant.temperatures[modalities], axis=-1
-    )
-    return probabilities
+    logits = logits_of(variant.head, features, modalities).numpy()
+    return all_probabilities(logits, variant.tasks, variant.calibrations[modalities])
 
 
 def _refuse_dependence(compressed: CompressedVariant, *, is_accepted: bool) -> bool:

@@ -39,6 +39,7 @@ from exporters.repository.variant_models import (
     image_encoder_folder,
     text_encoder_folder,
 )
+from exporters.tasks import TaskCalibration, single_task
 from gateway.contract import tensors
 from gateway.contract.manifest import DualTower, EnsembleManifest, Limits, ModalitySet
 from gateway.contract.zero_shot import label_direction, prompts_of
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from exporters.alignment import AlignedTowers, Scoring
-    from exporters.evaluation.quality import ModalityQuality
+    from exporters.evaluation.quality import TaskQuality
     from exporters.repository.model_folder import ModelFolder
 
     Embeddings = npt.NDArray[np.float32]
@@ -59,7 +60,7 @@ _GRAPHS_FOLDER = ".graphs"
 
 
 def stage_dual_tower(
-    towers: AlignedTowers, qualities: Mapping[ModalitySet, ModalityQuality], repository: Path
+    towers: AlignedTowers, qualities: Mapping[ModalitySet, TaskQuality], repository: Path
 ) -> StagedVariant:
     """Converts a dual tower and writes its models.
 
@@ -157,7 +158,9 @@ def compare_embeddings(
         logits_of_scoring(samples, labels, scoring) for samples, labels in (reference, actual)
     )
     if scoring.activation == "softmax":
-        proof = compare(expected_logits, actual_logits, scoring.temperature, tolerance)
+        tasks = single_task([str(label) for label in range(expected_logits.shape[1])])
+        calibrations = [TaskCalibration(scoring.temperature)]
+        proof = compare(expected_logits, actual_logits, tasks, calibrations, tolerance)
         largest, flips = proof.max_abs_difference, proof.label_flips
     else:
         scores = activate(expected_logits, scoring), activate(actual_logits, scoring)
@@ -183,7 +186,7 @@ def _projection_folder(towers: AlignedTowers, modalities: ModalitySet, graphs: P
 
 def _manifests(
     towers: AlignedTowers,
-    qualities: Mapping[ModalitySet, ModalityQuality],
+    qualities: Mapping[ModalitySet, TaskQuality],
     encoders: Encoders,
     heads: Mapping[ModalitySet, ModelFolder],
 ) -> dict[ModalitySet, EnsembleManifest]:

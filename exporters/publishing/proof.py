@@ -63,7 +63,8 @@ def prove(
             proofs[modalities] = compare(
                 reference(variant, examples, modalities),
                 served_logits(url, ensemble, examples, modalities, concurrent_requests),
-                variant.temperatures[modalities],
+                variant.tasks,
+                variant.calibrations[modalities],
                 target.parity_tolerance,
             )
     return proofs

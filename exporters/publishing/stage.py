@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ from gateway.contract.manifest import (
     ModalitySet,
     ParityPassport,
     Provenance,
+    TaskManifest,
 )
 
 if TYPE_CHECKING:
@@ -176,19 +177,24 @@ def unproved_manifests(
         {
             "encoders": [folder.model.name for folder in encoders],
             "heads": {modalities: folder.model.name for modalities, folder in heads.items()},
-            "labels": variant.labels,
-            "temperatures": variant.temperatures,
+            "tasks": [asdict(task) for task in variant.tasks],
+            "calibrations": {
+                modalities: [asdict(each) for each in calibrations]
+                for modalities, calibrations in variant.calibrations.items()
+            },
         }
     )
     provenance = provenance_of(variant, variant.recipe.head.type)
     return {
         modalities: EnsembleManifest(
+            schema_version=2 if variant.recipe.tasks else 1,
             variant=variant.recipe.name,
             digest=digest,
             modalities=modalities,
             labels=variant.labels,
             temperature=variant.temperatures[modalities],
             quality=qualities[modalities].quality,
+            tasks=_tasks(variant, qualities[modalities]),
             parity=None,
             expected_device=expected_device,
             limits=Limits(
@@ -199,6 +205,23 @@ def unproved_manifests(
         )
         for modalities in ModalitySet
     }
+
+
+def _tasks(variant: TrainedVariant, quality: ModalityQuality) -> tuple[TaskManifest, ...]:
+    """The tasks of a recipe that names them; none where there is but the one task."""
+    if not variant.recipe.tasks:
+        return ()
+    return tuple(
+        TaskManifest(
+            name=each.task.name,
+            kind="several" if each.task.is_multi_label else "one",
+            labels=each.task.labels,
+            temperature=each.calibration.temperature,
+            thresholds=each.calibration.thresholds,
+            quality=each.quality,
+        )
+        for each in quality.tasks
+    )
 
 
 def convert(

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
 from exporters.heads import build_head
 from exporters.training.logits import logits_of
+from exporters.training.objective import Objective
 from exporters.training.threads import torch_threads
 from gateway.contract.manifest import ModalitySet
 
@@ -25,20 +25,22 @@ if TYPE_CHECKING:
 
     from exporters.heads import FusionHead
     from exporters.recipe import Recipe, TrainingRecipe
+    from exporters.tasks import Task
     from exporters.training.features import Features
+    from exporters.training.objective import Targets
 
 
 @dataclass(frozen=True)
 class LabelledFeatures:
-    """Features and labels of one part of the split.
+    """Features and truth of one part of the split.
 
     Attributes:
         features: of the part's examples.
-        labels: index of each example's label, shape (examples,), int64.
+        targets: their labels in all tasks.
     """
 
     features: Features
-    labels: Tensor
+    targets: Targets
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ class Epoch:
     """What one epoch came to.
 
     Attributes:
-        training_loss: weighted cross-entropy with dropout, mean over the examples; of a head that
-            is fitted in parts, the sum of theirs.
-        validation_loss: cross-entropy, mean over the examples and the sets of modalities.
+        training_loss: the objective with dropout, mean over the examples; of a head that is fitted
+            in parts, the sum of theirs.
+        validation_loss: the objective, mean over the sets of modalities.
         validation_accuracy: with the first of those sets, 0 to 1.
     """
 
@@ -76,7 +78,7 @@ def fit_head(
     recipe: Recipe,
     train: LabelledFeatures,
     validation: LabelledFeatures,
-    labels: int,
+    tasks: tuple[Task, ...],
     *,
     judged_with: tuple[ModalitySet, ...] = tuple(ModalitySet),
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -87,7 +89,7 @@ def fit_head(
         recipe: gives the head, the training settings and the seed.
         train: what the head is fitted on.
         validation: what says when to stop.
-        labels: number of labels.
+        tasks: what is asked, in the order of the logits.
         judged_with: the sets of modalities whose validation loss says when to stop.
         on_epoch: is told each epoch as it ends.
 
@@ -100,11 +102,10 @@ def fit_head(
             recipe.head,
             text_dim=train.features.text.shape[1],
             image_dim=train.features.image.shape[1],
-            labels=labels,
+            tasks=tasks,
         )
         head.fit_standardisation(train.features.text, train.features.image)
-        is_balanced = recipe.training.class_weights == "balanced"
-        class_weights = balanced_weights(train.labels, labels) if is_balanced else None
+        objective = Objective.of(recipe, tasks, train.targets)
         optimiser = torch.optim.AdamW(
             head.parameters(),
             lr=recipe.training.learning_rate,
@@ -112,8 +113,8 @@ def fit_head(
         )
 
         def next_epoch() -> Epoch:
-            training_loss = _run_epoch(head, optimiser, recipe, train, class_weights)
-            epoch = Epoch(training_loss, *_validate(head, validation, judged_with))
+            training_loss = _run_epoch(head, optimiser, recipe, train, objective)
+            epoch = Epoch(training_loss, *_validate(head, validation, judged_with, objective))
             if on_epoch is not None:
                 on_epoch(epoch)
             return epoch
@@ -137,17 +138,18 @@ def _run_epoch(
     optimiser: torch.optim.Optimizer,
     recipe: Recipe,
     train: LabelledFeatures,
-    class_weights: Tensor | None,
+    objective: Objective,
 ) -> float:
     head.train()
     total_loss = 0.0
-    shuffled = torch.randperm(len(train.labels))
+    shuffled = torch.randperm(len(train.targets))
     for rows in torch.split(shuffled, recipe.training.batch_size):
         batch = train.features.take(rows)
         has_text, has_image = drop_modalities(len(rows), recipe.head.modality_dropout)
         prepared = head.prepare(batch.text, batch.image, has_text, has_image)
+        targets = train.targets.take(rows)
         losses = [
-            functional.cross_entropy(logits, train.labels[rows], weight=class_weights)
+            objective.loss(logits, targets, is_weighted=True)
             for logits in head.fitted_logits(*prepared)
         ]
         loss = torch.stack(losses).sum()
@@ -155,7 +157,7 @@ def _run_epoch(
         loss.backward()  # type: ignore[no-untyped-call] # torch ships this method untyped
         optimiser.step()
         total_loss += loss.item() * len(rows)
-    return total_loss / len(train.labels)
+    return total_loss / len(train.targets)
 
 
 def drop_modalities(rows: int, ratio: float) -> tuple[Tensor, Tensor]:
@@ -168,16 +170,14 @@ def drop_modalities(rows: int, ratio: float) -> tuple[Tensor, Tensor]:
 
 
 def _validate(
-    head: FusionHead, validation: LabelledFeatures, judged_with: tuple[ModalitySet, ...]
+    head: FusionHead,
+    validation: LabelledFeatures,
+    judged_with: tuple[ModalitySet, ...],
+    objective: Objective,
 ) -> tuple[float, float]:
     """Returns the mean loss over some sets of modalities, and the accuracy with the first."""
     answers = [logits_of(head, validation.features, modalities) for modalities in judged_with]
-    losses = [float(functional.cross_entropy(each, validation.labels)) for each in answers]
-    is_right = answers[0].argmax(dim=-1) == validation.labels
-    return sum(losses) / len(losses), float(is_right.double().mean())
-
-
-def balanced_weights(label_indices: Tensor, labels: int) -> Tensor:
-    """Returns a weight a label, shape (labels,): rare labels count as much as common ones."""
-    counts = torch.bincount(label_indices, minlength=labels).clamp_min(1)
-    return len(label_indices) / (labels * counts.float())
+    losses = [
+        float(objective.loss(each, validation.targets, is_weighted=False)) for each in answers
+    ]
+    return sum(losses) / len(losses), objective.accuracy(answers[0], validation.targets)

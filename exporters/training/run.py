@@ -12,7 +12,7 @@ from exporters.digests import digest_of_json, digest_of_source
 from exporters.encoders import load_image_encoder, load_text_encoder
 from exporters.errors import NotAClassifierError
 from exporters.progress import progress
-from exporters.training.calibration import fit_temperature
+from exporters.training.calibration import calibrate
 from exporters.training.features import load_features
 from exporters.training.finetuning.baseline import frozen_baseline
 from exporters.training.finetuning.files import FineTuningFiles, read_tuned_weights
@@ -20,6 +20,7 @@ from exporters.training.finetuning.run import fine_tune, frozen_recipe
 from exporters.training.finetuning.tuned_encoders import with_tuned_weights
 from exporters.training.fit import Epoch, LabelledFeatures, fit_head
 from exporters.training.logits import logits_of
+from exporters.training.objective import targets_of
 from exporters.training.sample import write_sample
 from exporters.training.variant import (
     TrainedVariant,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from exporters.data import Split
     from exporters.recipe import Recipe
+    from exporters.tasks import TaskCalibration
     from exporters.training.features import Features
     from exporters.training.fit import FittedHead
     from exporters.workspace import Workspace
@@ -47,6 +49,7 @@ _CODE: Final = (
     "exporters.data.split",
     "exporters.data.twins",
     "exporters.heads",
+    "exporters.tasks",
     "exporters.training",
 )
 
@@ -92,7 +95,7 @@ def load_inputs(recipe: Recipe, workspace: Workspace) -> TrainingInputs:
     """
     text_encoder = load_text_encoder(recipe.text_encoder)
     image_encoder = load_image_encoder(recipe.image_encoder)
-    table = load_table(recipe.data, image_encoder.preprocessing, workspace)
+    table = load_table(recipe.data, image_encoder.preprocessing, workspace, recipe.asked)
     return TrainingInputs(recipe, table, text_encoder, image_encoder)
 
 
@@ -128,12 +131,11 @@ def _fine_tune_variant(
     inputs = with_tuned_weights(inputs, tuned.encoders)
     features = _load_features(inputs, workspace)
     rows = torch.from_numpy(frozen.split.validation)
-    labels = torch.from_numpy(inputs.table.label_indices)
-    validation = LabelledFeatures(features.take(rows), labels[rows])
-    temperatures = _calibrate(tuned.fitted, validation)
+    validation = LabelledFeatures(features.take(rows), targets_of(inputs.table).take(rows))
+    calibrations = _calibrate(inputs, tuned.fitted, validation)
     save_variant(
         tuned.fitted,
-        temperatures,
+        calibrations,
         frozen.split,
         inputs,
         run_folder,
@@ -141,17 +143,17 @@ def _fine_tune_variant(
     )
     shutil.rmtree(checkpoint, ignore_errors=True)
     return TrainedVariant(
-        inputs, features, tuned.fitted.head, temperatures, frozen.split, run_folder
+        inputs, features, tuned.fitted.head, calibrations, frozen.split, run_folder
     )
 
 
 def _fit_variant(inputs: TrainingInputs, features: Features, run_folder: Path) -> TrainedVariant:
     split = _split(inputs, features)
-    labels = torch.from_numpy(inputs.table.label_indices)
+    targets, tasks = targets_of(inputs.table), inputs.table.tasks
 
     def part(positions: NDArray[np.int64]) -> LabelledFeatures:
         rows = torch.from_numpy(positions)
-        return LabelledFeatures(features.take(rows), labels[rows])
+        return LabelledFeatures(features.take(rows), targets.take(rows))
 
     train_part, validation = part(split.train), part(split.validation)
     recipe = inputs.recipe
@@ -160,20 +162,25 @@ def _fit_variant(inputs: TrainingInputs, features: Features, run_folder: Path) -
         def show(epoch: Epoch) -> None:
             advance(note=f"validation loss {epoch.validation_loss:.3f}")
 
-        fitted = fit_head(recipe, train_part, validation, len(inputs.table.labels), on_epoch=show)
+        fitted = fit_head(recipe, train_part, validation, tasks, on_epoch=show)
         best_loss = fitted.epochs[fitted.best_epoch].validation_loss
         advance(
             0, note=f"best after {fitted.best_epoch + 1} epochs: validation loss {best_loss:.3f}"
         )
-    temperatures = _calibrate(fitted, validation)
-    save_variant(fitted, temperatures, split, inputs, run_folder)
-    return TrainedVariant(inputs, features, fitted.head, temperatures, split, run_folder)
+    calibrations = _calibrate(inputs, fitted, validation)
+    save_variant(fitted, calibrations, split, inputs, run_folder)
+    return TrainedVariant(inputs, features, fitted.head, calibrations, split, run_folder)
 
 
-def _calibrate(fitted: FittedHead, validation: LabelledFeatures) -> dict[ModalitySet, float]:
+def _calibrate(
+    inputs: TrainingInputs, fitted: FittedHead, validation: LabelledFeatures
+) -> dict[ModalitySet, tuple[TaskCalibration, ...]]:
     return {
-        modalities: fit_temperature(
-            logits_of(fitted.head, validation.features, modalities), validation.labels
+        modalities: calibrate(
+            inputs.recipe.asked,
+            inputs.table.tasks,
+            logits_of(fitted.head, validation.features, modalities),
+            validation.targets,
         )
         for modalities in ModalitySet
     }
@@ -183,7 +190,7 @@ def _split(inputs: TrainingInputs, features: Features) -> Split:
     recipe, table = inputs.recipe, inputs.table
     groups = group_examples(table.examples, features.image.numpy(), recipe.data.twin_cosine)
     return split_by_group(
-        table.label_indices,
+        table.has_label,
         groups,
         table.labels,
         validation_ratio=recipe.data.validation_ratio,

@@ -6,9 +6,11 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from exporters.atomic import atomic_folder
+from exporters.tasks import decisions, slices_of, task_probabilities
 from exporters.training.logits import logits_of
 from gateway.contract.manifest import ModalitySet
 
@@ -55,12 +57,18 @@ def save_sample(example: Example, folder: Path, labels: Sequence[str] = ()) -> P
 
 
 def _surest_right_example(variant: TrainedVariant) -> Example:
-    """Returns the held-out example that is classified rightly with the most confidence.
+    """Returns the held-out example whose first task is answered rightly with the most confidence.
 
-    When none is classified rightly, it is the first.
+    When none is answered rightly, it is the first.
     """
     rows = torch.from_numpy(variant.split.holdout)
-    logits = logits_of(variant.head, variant.features.take(rows), ModalitySet.BOTH)
-    confidence, predicted = logits.softmax(dim=-1).max(dim=-1)
-    is_right = predicted == torch.from_numpy(variant.table.label_indices)[rows]
-    return variant.holdout_examples[int((confidence * is_right).argmax())]
+    logits = logits_of(variant.head, variant.features.take(rows), ModalitySet.BOTH).numpy()
+    truth, place = variant.table.facts.take(variant.split.holdout), slices_of(variant.tasks)[0]
+    task, calibration = variant.tasks[0], variant.calibrations[ModalitySet.BOTH][0]
+    probabilities = task_probabilities(logits[:, place], task, calibration.temperature)
+    decided = decisions(probabilities, task, calibration)
+    has_label = truth.has_label[:, place]
+    is_right = (decided == has_label).all(axis=1) & has_label.any(axis=1)
+    # Of several labels the least sure of all decisions counts.
+    sure = np.where(decided, probabilities, 1 - probabilities).min(axis=1)
+    return variant.holdout_examples[int((sure * is_right).argmax())]

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from exporters.atomic import atomic_folder
 from exporters.data import Split
 from exporters.heads import build_head
+from exporters.tasks import TaskCalibration
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from exporters.encoders import ImageEncoder, TextEncoder
     from exporters.heads import FusionHead
     from exporters.recipe import Recipe
+    from exporters.tasks import Task
     from exporters.training.features import Features
     from exporters.training.finetuning.files import FineTuningFiles
     from exporters.training.fit import FittedHead
@@ -55,7 +57,7 @@ class TrainedVariant:
         inputs: what it was fitted from.
         features: what the encoders say of the table's examples.
         head: the fusion head, in evaluation mode.
-        temperatures: one for each set of modalities.
+        calibrations: of each task, for each set of modalities.
         split: which examples it was fitted, stopped and measured on.
         run_folder: where its files and reports lie.
     """
@@ -63,7 +65,7 @@ class TrainedVariant:
     inputs: TrainingInputs
     features: Features
     head: FusionHead
-    temperatures: dict[ModalitySet, float]
+    calibrations: dict[ModalitySet, tuple[TaskCalibration, ...]]
     split: Split
     run_folder: Path
 
@@ -78,8 +80,18 @@ class TrainedVariant:
         return self.inputs.table
 
     @property
+    def tasks(self) -> tuple[Task, ...]:
+        """What is asked, in the order of the logits."""
+        return self.inputs.table.tasks
+
+    @property
+    def temperatures(self) -> dict[ModalitySet, float]:
+        """Temperature of the first task, for each set of modalities."""
+        return {modalities: each[0].temperature for modalities, each in self.calibrations.items()}
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """The labels, in the order of the logits."""
+        """The labels of all tasks, in the order of the logits."""
         return self.inputs.table.labels
 
     @property
@@ -105,7 +117,7 @@ class TrainedVariant:
 
 def save_variant(
     fitted: FittedHead,
-    temperatures: dict[ModalitySet, float],
+    calibrations: dict[ModalitySet, tuple[TaskCalibration, ...]],
     split: Split,
     inputs: TrainingInputs,
     run_folder: Path,
@@ -115,7 +127,7 @@ def save_variant(
 
     Args:
         fitted: the head.
-        temperatures: one for each set of modalities.
+        calibrations: of each task, for each set of modalities.
         split: which examples it was fitted, stopped and measured on.
         inputs: what it was fitted from.
         run_folder: where it goes.
@@ -130,8 +142,11 @@ def save_variant(
             "name": inputs.image_encoder.name,
             "digest": inputs.image_encoder.digest,
         },
-        "labels": inputs.table.labels,
-        "temperatures": temperatures,
+        "tasks": [asdict(task) for task in inputs.table.tasks],
+        "calibrations": {
+            modalities: [asdict(each) for each in of_tasks]
+            for modalities, of_tasks in calibrations.items()
+        },
         "best_epoch": fitted.best_epoch,
         "epochs": [asdict(epoch) for epoch in fitted.epochs],
         "split": {part: positions.tolist() for part, positions in vars(split).items()},
@@ -157,10 +172,15 @@ def read_variant(inputs: TrainingInputs, features: Features, run_folder: Path) -
         inputs.recipe.head,
         text_dim=inputs.text_encoder.dim,
         image_dim=inputs.image_encoder.dim,
-        labels=len(inputs.table.labels),
+        tasks=inputs.table.tasks,
     )
     head.load_state_dict(load_file(run_folder / _HEAD_FILE))
     parts = {part: np.array(rows, dtype=np.int64) for part, rows in record["split"].items()}
-    temperatures = {ModalitySet(name): value for name, value in record["temperatures"].items()}
+    calibrations = {
+        ModalitySet(name): tuple(
+            TaskCalibration(each["temperature"], tuple(each["thresholds"])) for each in of_tasks
+        )
+        for name, of_tasks in record["calibrations"].items()
+    }
     split = Split(**parts)
-    return TrainedVariant(inputs, features, head.eval(), temperatures, split, run_folder)
+    return TrainedVariant(inputs, features, head.eval(), calibrations, split, run_folder)

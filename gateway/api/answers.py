@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from gateway.catalog import Catalog, Variant
     from gateway.classification.live import RoutedAnswer
+    from gateway.classification.values import RankedLabel, TaskAnswer
     from gateway.contract.manifest import EnsembleManifest
     from gateway.routing.plan import Plan
     from gateway.routing.router import Decision
@@ -33,7 +34,7 @@ def classification_answer(routed: RoutedAnswer) -> dict[str, Any]:
         "modalities": modality_names(answer.modalities),
         "label": best.label,
         "score": best.score,
-        "top_k": [{"label": each.label, "score": each.score} for each in answer.ranking],
+        "top_k": _scores(answer.ranking),
         "timings_ms": {
             "receive": _ms(timings.receive_ms),
             "labels": _ms(timings.labels_ms),
@@ -52,6 +53,7 @@ def classification_answer(routed: RoutedAnswer) -> dict[str, Any]:
         "source": answer.source,
         "pool": answer.placement.pool,
         "degraded": answer.placement.degraded,
+        **({"tasks": {each.name: _task(each) for each in answer.tasks}} if answer.tasks else {}),
     }
 
 
@@ -64,6 +66,17 @@ def _assignment(decision: Decision) -> dict[str, Any]:
         "gate": decision.gate,
         "is_sticky": draw.is_sticky if draw else False,
     }
+
+
+def _task(answer: TaskAnswer) -> dict[str, Any]:
+    top_k = _scores(answer.ranking)
+    if answer.applying is not None:
+        return {"labels": _scores(answer.applying), "top_k": top_k}
+    return {**top_k[0], "top_k": top_k}
+
+
+def _scores(ranking: Iterable[RankedLabel]) -> list[dict[str, Any]]:
+    return [{"label": each.label, "score": each.score} for each in ranking]
 
 
 def modality_names(modalities: ModalitySet) -> list[str]:
@@ -152,6 +165,7 @@ def _model(variant: Variant) -> dict[str, Any]:
         "kind": variant.kind,
         "labels": list(variant.labels),
         "zero_shot": _zero_shot(whole),
+        "tasks": _tasks(whole, manifests),
         "modality_sets": list(manifests),
         "quality": {name: each.quality.model_dump() for name, each in manifests.items()},
         "max_image_pixels": whole.limits.max_image_pixels,
@@ -159,3 +173,24 @@ def _model(variant: Variant) -> dict[str, Any]:
         "expected_device": whole.expected_device,
         "created_at": variant.created_at.isoformat(),
     }
+
+
+def _tasks(
+    whole: EnsembleManifest, manifests: Mapping[ModalitySet, EnsembleManifest]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": task.name,
+            "kind": task.kind,
+            "labels": list(task.labels),
+            "thresholds": {
+                name: list(each.tasks[number].thresholds)
+                for name, each in manifests.items()
+                if task.kind == "several"
+            },
+            "quality": {
+                name: each.tasks[number].quality.model_dump() for name, each in manifests.items()
+            },
+        }
+        for number, task in enumerate(whole.tasks)
+    ]

@@ -9,8 +9,11 @@ from gateway.api.proto.diptych.v1 import classify_pb2
 from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gateway.api.problems import Problem
     from gateway.classification.live import RoutedAnswer
+    from gateway.classification.values import RankedLabel, TaskAnswer
     from gateway.routing.router import Decision
 
 
@@ -55,9 +58,7 @@ def to_response(routed: RoutedAnswer) -> classify_pb2.ClassifyResponse:
         modalities=modalities,
         label=answer.ranking[0].label,
         score=answer.ranking[0].score,
-        top_k=[
-            classify_pb2.LabelScore(label=each.label, score=each.score) for each in answer.ranking
-        ],
+        top_k=_scores(answer.ranking),
         timings_ms=classify_pb2.Timings(
             receive=timings.receive_ms,
             labels=timings.labels_ms,
@@ -75,6 +76,7 @@ def to_response(routed: RoutedAnswer) -> classify_pb2.ClassifyResponse:
         source=_SOURCES[answer.source],
         pool=answer.placement.pool,
         degraded=answer.placement.degraded,
+        tasks={each.name: _task(each) for each in answer.tasks},
     )
 
 
@@ -87,6 +89,21 @@ def _assignment(decision: Decision) -> classify_pb2.Assignment:
         gate=decision.gate,
         is_sticky=draw.is_sticky if draw else False,
     )
+
+
+def _task(answer: TaskAnswer) -> classify_pb2.TaskAnswer:
+    if answer.applying is not None:
+        return classify_pb2.TaskAnswer(
+            labels=_scores(answer.applying), top_k=_scores(answer.ranking)
+        )
+    best = answer.ranking[0]
+    return classify_pb2.TaskAnswer(
+        label=best.label, score=best.score, top_k=_scores(answer.ranking)
+    )
+
+
+def _scores(ranking: Iterable[RankedLabel]) -> list[classify_pb2.LabelScore]:
+    return [classify_pb2.LabelScore(label=each.label, score=each.score) for each in ranking]
 
 
 def to_problem_message(problem: Problem) -> classify_pb2.Problem:

@@ -165,8 +165,23 @@ class AssignmentAnswer(_Closed):
     is_sticky: bool
 
 
+class OneLabelAnswer(_Closed):
+    """The answer of a task of one label."""
+
+    label: str
+    score: Ratio
+    top_k: list[LabelScore]
+
+
+class SeveralLabelsAnswer(_Closed):
+    """The answer of a task of several labels: all above their thresholds, which may be none."""
+
+    labels: list[LabelScore]
+    top_k: list[LabelScore]
+
+
 class ClassifyAnswer(_Closed):
-    """The answer to one item."""
+    """The answer to one item; `label`, `score` and `top_k` are those of the first task."""
 
     prediction_id: str
     variant: str
@@ -189,6 +204,10 @@ class ClassifyAnswer(_Closed):
     degraded: Annotated[
         Degraded | None, Field(description="Why the answer is not the usual one; null when it is.")
     ]
+    tasks: Annotated[
+        dict[str, OneLabelAnswer | SeveralLabelsAnswer] | None,
+        Field(description="The answer of each task, by name; only of a variant that has tasks."),
+    ] = None
 
 
 class ProblemBody(BaseModel):
@@ -229,6 +248,19 @@ class ModelExperimentAnswer(_Closed):
     gate: str | None
 
 
+class TaskDescription(_Closed):
+    """One set of labels: an item has `one` of them, or `several`, none included.
+
+    `thresholds` of several labels stand in their order, for each modality set.
+    """
+
+    name: str
+    kind: Literal["one", "several"]
+    labels: list[str]
+    thresholds: dict[ModalitySet, list[Ratio]]
+    quality: dict[ModalitySet, Quality]
+
+
 class ModelAnswer(_Closed):
     """A variant that is routed.
 
@@ -245,6 +277,10 @@ class ModelAnswer(_Closed):
     kind: VariantKind
     labels: list[str]
     zero_shot: ZeroShotAnswer | None
+    tasks: Annotated[
+        list[TaskDescription],
+        Field(description="Sets of labels, each with an answer; empty where there is but one."),
+    ]
     modality_sets: list[ModalitySet]
     quality: dict[ModalitySet, Quality]
     max_image_pixels: int

@@ -12,6 +12,7 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from gateway.classification.outputs import rank
+from gateway.classification.tasks import Reading, read_logits
 from gateway.classification.values import Classification, Scores, StageTimings
 from gateway.contract import tensors
 from gateway.contract.zero_shot import label_logits
@@ -152,7 +153,7 @@ class Classifier:
         is_own = source is Source.COMPUTED
         # A server answers with the digest that it has; the answer says which.
         outputs, variant = served.outputs, served.variant
-        scores = await self._scores(embedded, served, modalities)
+        reading = await self._read(embedded, served, modalities, request.top_k)
         image, text = _read_traces(outputs, modalities) if is_own else (ABSENT, ABSENT)
         finished_s = time.perf_counter()
         timings = StageTimings(
@@ -171,33 +172,34 @@ class Classifier:
             variant=variant.name,
             digest=variant.digest,
             modalities=modalities,
-            ranking=rank(scores, request.top_k),
-            scores=scores,
+            ranking=reading.ranking,
+            scores=reading.scores,
             timings=timings,
             image_batch_size=image.batch_size,
             text_batch_size=text.batch_size,
             source=source,
             placement=_placement(request, served),
+            tasks=reading.tasks,
         )
         self._observe(classification)
         return classification
 
-    async def _scores(
-        self, labels: EmbeddedLabels | None, served: Served, modalities: ModalitySet
-    ) -> Scores:
+    async def _read(
+        self, labels: EmbeddedLabels | None, served: Served, modalities: ModalitySet, top_k: int
+    ) -> Reading:
         manifest = served.variant.ensembles[modalities].manifest
         tower = manifest.dual_tower
         if tower is None or labels is None:
             own = served.variant.labels
-            return Scores(
-                read_row(served.outputs, tensors.LOGITS, len(own)), own, manifest.temperature
-            )
+            row = read_row(served.outputs, tensors.LOGITS, len(own))
+            return read_logits(row, manifest, top_k)
         embedding = read_row(served.outputs, tensors.EMBEDDING, tower.embedding_dim)
         if labels.digest != served.variant.digest:
             # The server that answered is a release ahead or behind: its space is another one.
             labels = await self.labels.embed(labels.query, served.variant, labels.asker)
         logits = label_logits(embedding, labels.directions, tower.logit_scale, tower.logit_bias)
-        return Scores(logits, labels.query.labels, manifest.temperature, tower.activation)
+        scores = Scores(logits, labels.query.labels, manifest.temperature, tower.activation)
+        return Reading(scores, rank(scores, top_k))
 
     def _observe(self, answer: Classification) -> None:
         self._metrics.pools.count_answer(answer.placement)

@@ -82,6 +82,22 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskAnswer:
+    """What one of several tasks answers.
+
+    Attributes:
+        name: of the task.
+        ranking: the best labels, best first; never empty.
+        applying: where several labels are possible, all above their thresholds, best first; may be
+            empty. None where the answer is the best label.
+    """
+
+    name: str
+    ranking: tuple[RankedLabel, ...]
+    applying: tuple[RankedLabel, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StageTimings:
     """Where the time went, in milliseconds. The stages of an absent modality are None.
 
@@ -112,13 +128,14 @@ class Classification:
         variant: name of the variant that answered.
         digest: digest of that variant.
         modalities: the inputs that were used.
-        ranking: the best labels, best first; never empty.
-        scores: of all the variant's labels.
+        ranking: the best labels of the first task, best first; never empty.
+        scores: of all labels of the first task.
         timings: where the time went.
         image_batch_size: items in the image encoder's batch, or None without one of its own.
         text_batch_size: items in the text encoder's batch, or None without one of its own.
         source: whether the numbers were computed for this request.
         placement: the pool that answered, and what was not as usual.
+        tasks: the answer of each task, for a variant that names its tasks.
     """
 
     prediction_id: str
@@ -132,6 +149,7 @@ class Classification:
     text_batch_size: int | None
     source: Source
     placement: Placement
+    tasks: tuple[TaskAnswer, ...] = ()
 
     @property
     def service_ms(self) -> float:

@@ -69,6 +69,34 @@ class Quality(_Frozen):
     expected_calibration_error: Ratio
 
 
+class TaskManifest(_Frozen):
+    """One set of labels of a variant that has several, or whose items may have several labels.
+
+    Attributes:
+        name: what the answer calls it.
+        kind: `one` label (softmax), or `several` (sigmoid), none included.
+        labels: in the order of its logits.
+        temperature: its logits are divided by it.
+        thresholds: where `several`, one a label: it applies when its probability is above.
+        quality: measured on the held-out examples that are labelled in it; with several labels,
+            accuracy is the share whose set of labels is exactly right.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    kind: Literal["one", "several"]
+    labels: Annotated[tuple[str, ...], Field(min_length=1)]
+    temperature: Annotated[float, Field(gt=0.0)]
+    thresholds: tuple[Ratio, ...] = ()
+    quality: Quality
+
+    @model_validator(mode="after")
+    def _has_a_threshold_a_label(self) -> Self:
+        if len(self.thresholds) != (len(self.labels) if self.kind == "several" else 0):
+            message = f"task '{self.name}' wants a threshold for each of several labels, else none"
+            raise ValueError(message)
+        return self
+
+
 class DistanceToOriginal(_Frozen):
     """How far a compressed variant's probabilities are from those of the torch fp32 model.
 
@@ -145,9 +173,14 @@ class EnsembleManifest(_Frozen):
     three ensembles; `temperature` and `quality` belong to this ensemble's modalities. `parity` is
     None until the proof was run: nothing routes to such an ensemble. A classifier has `labels`; a
     dual tower has `dual_tower` instead.
+
+    `tasks` is empty for a variant that gives one label of one set, and then not written: such
+    manifests stay of schema version 1. Where there are tasks, it is version 2, which a gateway that
+    knows no tasks refuses; `labels` are then those of all tasks, side by side as the logits are,
+    `temperature` and `quality` those of the first.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 1
     variant: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
     digest: Digest
     modalities: ModalitySet
@@ -155,6 +188,7 @@ class EnsembleManifest(_Frozen):
     dual_tower: DualTower | None = None
     temperature: Annotated[float, Field(gt=0.0)]
     quality: Quality
+    tasks: Annotated[tuple[TaskManifest, ...], Field(exclude_if=lambda tasks: not tasks)] = ()
     parity: ParityPassport | None
     expected_device: Literal["cpu", "gpu"]
     limits: Limits
@@ -167,10 +201,20 @@ class EnsembleManifest(_Frozen):
 
     @model_validator(mode="after")
     def _has_labels_or_towers(self) -> Self:
-        if self.dual_tower is None and len(self.labels) < 2:
+        if self.dual_tower is None and len(self.labels) < (1 if self.tasks else 2):
             message = "a classifier has at least two labels"
             raise ValueError(message)
         if self.dual_tower is not None and self.labels:
             message = "a dual tower has no labels of its own"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _has_tasks_of_all_labels(self) -> Self:
+        if (self.schema_version == 2) != bool(self.tasks):
+            message = "tasks and schema_version 2 come together"
+            raise ValueError(message)
+        if self.tasks and self.labels != tuple(x for task in self.tasks for x in task.labels):
+            message = "labels are not those of the tasks, side by side"
             raise ValueError(message)
         return self

@@ -9,10 +9,13 @@ below leave out the batch axis.
 |---|---|---|---|
 | `IMAGE` | BYTES | [1] | an encoded image file, as it was uploaded |
 | `TEXT` | BYTES | [1] | UTF-8 text |
-| `LOGITS` | FP32 | [labels] | uncalibrated scores; probabilities = softmax(logits / temperature) |
+| `LOGITS` | FP32 | [labels] | uncalibrated scores, see below |
 | `EMBEDDING` | FP32 | [dim] | of unit length; of an image and a text: the weighted sum of theirs |
 | `IMAGE_TRACE` | FP32 | [3] | see `TRACE_FIELDS` |
 | `TEXT_TRACE` | FP32 | [3] | see `TRACE_FIELDS` |
+
+Probabilities are softmax(logits / temperature); of a variant with tasks, each task's logits by
+themselves, and sigmoid where several labels are possible.
 """
 
 from __future__ import annotations

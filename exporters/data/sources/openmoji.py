@@ -10,16 +10,25 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import Field
 
 from exporters.data.sources.packages import rasterise, require
-from exporters.data.sources.source import SourceOptions, SourceRow, write_table
+from exporters.data.sources.source import SourceOptions, write_table
 from exporters.progress import progress
 
 _LEFT_OUT: Final = frozenset({"Flags", "Component"})
 _VARIATION_SELECTOR: Final = "-FE0F"
+
+
+class EmojiRow(NamedTuple):
+    """A row of the table; the label is one of Unicode's two levels, and the subgroup the finer."""
+
+    image: str
+    text: str
+    label: str
+    subgroup: str
 
 
 class Options(SourceOptions):
@@ -52,15 +61,25 @@ def build(options: Options, folder: Path) -> None:
         for entry, svg in emoji:
             image = Path("images", f"{svg.stem}.png")
             (folder / image).write_bytes(rasterise(svg, options.size_px))
-            label = _label(entry, options)
-            rows.append(SourceRow(image.as_posix(), entry["name"].lower(), label))
+            rows.append(
+                EmojiRow(
+                    image.as_posix(),
+                    entry["name"].lower(),
+                    _label(entry, options),
+                    _subgroup(entry),
+                )
+            )
             advance()
-    write_table(rows, folder)
+    write_table(rows, folder, EmojiRow._fields)
 
 
 def _label(entry: dict[str, Any], options: Options) -> str:
     if options.labels == "groups":
         return str(entry["category"])
+    return _subgroup(entry)
+
+
+def _subgroup(entry: dict[str, Any]) -> str:
     return str(entry["subcategory"]).replace("-", " ")
 
 

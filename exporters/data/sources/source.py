@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 TABLE_NAME: Final = "table.csv"
@@ -42,9 +42,11 @@ class SourceRow(NamedTuple):
     label: str
 
 
-def write_table(rows: Iterable[SourceRow], folder: Path) -> None:
+def write_table(
+    rows: Iterable[NamedTuple], folder: Path, columns: Sequence[str] = SourceRow._fields
+) -> None:
     """Writes `table.csv`; image paths are relative to `folder`."""
     with (folder / TABLE_NAME).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(SourceRow._fields)
+        writer.writerow(columns)
         writer.writerows(rows)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn import functional
 
-from exporters.training.fit import balanced_weights, drop_modalities
+from exporters.training.fit import drop_modalities
 from exporters.training.logits import logits_of
+from exporters.training.objective import Objective
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
@@ -17,29 +17,32 @@ if TYPE_CHECKING:
 
     from exporters.heads import FusionHead
     from exporters.recipe import Recipe
+    from exporters.tasks import Task
     from exporters.training.features import Features
+    from exporters.training.objective import Targets
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Labels of all rows of a table, and the loss on them.
+    """Truth of all rows of a table, and the loss on it.
 
     Attributes:
-        labels: index of each row's label, shape (rows,), int64.
-        class_weights: weight a label, shape (labels,), or None.
+        targets: the rows' labels in all tasks.
+        objective: the loss of all tasks.
         modality_dropout: share of training rows that lose their text, and as many their image.
     """
 
-    labels: Tensor
-    class_weights: Tensor | None
+    targets: Targets
+    objective: Objective
     modality_dropout: float
 
     @classmethod
-    def of(cls, recipe: Recipe, labels: Tensor, train_rows: Tensor, label_count: int) -> Lesson:
+    def of(
+        cls, recipe: Recipe, tasks: tuple[Task, ...], targets: Targets, train_rows: Tensor
+    ) -> Lesson:
         """Makes the lesson of a recipe; rare labels are weighed by the training rows."""
-        is_balanced = recipe.training.class_weights == "balanced"
-        weights = balanced_weights(labels[train_rows], label_count) if is_balanced else None
-        return cls(labels, weights, recipe.head.modality_dropout)
+        objective = Objective.of(recipe, tasks, targets.take(train_rows))
+        return cls(targets, objective, recipe.head.modality_dropout)
 
     def loss(self, head: FusionHead, features: Features, rows: Tensor) -> Tensor:
         """Training loss of some rows, with modality dropout; a scalar with gradients."""
@@ -48,18 +51,17 @@ class Lesson:
         prepared = head.prepare(
             features.text, features.image, has_text.to(device), has_image.to(device)
         )
-        truth = self.labels[rows].to(device)
-        weights = None if self.class_weights is None else self.class_weights.to(device)
+        targets = self.targets.take(rows).to(device)
+        objective = self.objective.to(device)
         losses = [
-            functional.cross_entropy(logits, truth, weight=weights)
+            objective.loss(logits, targets, is_weighted=True)
             for logits in head.fitted_logits(*prepared)
         ]
         return torch.stack(losses).sum()
 
     def judge(self, head: FusionHead, features: Features, rows: Tensor) -> tuple[float, float]:
         """Mean validation loss over the sets of modalities, and the accuracy with both."""
-        truth = self.labels[rows]
+        targets = self.targets.take(rows)
         answers = [logits_of(head, features, modalities) for modalities in ModalitySet]
-        losses = [float(functional.cross_entropy(each, truth)) for each in answers]
-        accuracy = float((answers[0].argmax(dim=-1) == truth).double().mean())
-        return sum(losses) / len(losses), accuracy
+        losses = [float(self.objective.loss(each, targets, is_weighted=False)) for each in answers]
+        return sum(losses) / len(losses), self.objective.accuracy(answers[0], targets)

@@ -15,6 +15,7 @@ from exporters.training.finetuning.lesson import Lesson
 from exporters.training.finetuning.loop import Work, tune
 from exporters.training.finetuning.precision import mixed_precision
 from exporters.training.fit import FittedHead
+from exporters.training.objective import targets_of
 from exporters.training.threads import available_cpus, torch_threads
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ def fine_tune(inputs: TrainingInputs, frozen: TrainedVariant, checkpoint: Path) 
     unfrozen = _unfreeze(inputs)
     for encoder in (inputs.text_encoder, inputs.image_encoder):
         encoder.module.to(precision.device)
-    labels = torch.from_numpy(inputs.table.label_indices)
     train_rows = torch.from_numpy(frozen.split.train)
     work = Work(
         recipe=recipe,
@@ -75,7 +75,7 @@ def fine_tune(inputs: TrainingInputs, frozen: TrainedVariant, checkpoint: Path) 
             unfrozen=unfrozen,
             precision=precision,
         ),
-        lesson=Lesson.of(recipe, labels, train_rows, len(inputs.table.labels)),
+        lesson=Lesson.of(recipe, inputs.table.tasks, targets_of(inputs.table), train_rows),
         train_rows=train_rows,
         validation_rows=torch.from_numpy(frozen.split.validation),
     )

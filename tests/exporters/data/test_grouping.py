@@ -8,7 +8,7 @@ from exporters.data import Example, group_examples, join_groupings
 
 
 def example(text: str, group: str | None = None) -> Example:
-    return Example(Path("image.png"), "", text, "label", group)
+    return Example(Path("image.png"), "", text, (("label",),), group)
 
 
 def orthogonal_features(examples: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

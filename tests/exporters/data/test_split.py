@@ -19,9 +19,13 @@ def grouped_data(seed: int, groups: int = 400) -> tuple[Indices, Indices]:
     return np.repeat(group_labels, sizes), np.repeat(np.arange(groups), sizes)
 
 
+def one_of(labels: Indices) -> NDArray[np.bool_]:
+    return np.equal(labels[:, None], np.arange(len(LABELS)))
+
+
 def split(labels: Indices, groups: Indices, seed: int = 0) -> Split:
     return split_by_group(
-        labels, groups, LABELS, validation_ratio=0.15, holdout_ratio=0.2, seed=seed
+        one_of(labels), groups, LABELS, validation_ratio=0.15, holdout_ratio=0.2, seed=seed
     )
 
 
@@ -69,7 +73,7 @@ def test_label_in_a_single_group_is_refused_by_name() -> None:
 
 
 def folds(labels: Indices, groups: Indices, seed: int = 0) -> tuple[Split, ...]:
-    return folds_by_group(labels, groups, LABELS, folds=5, validation_ratio=0.2, seed=seed)
+    return folds_by_group(one_of(labels), groups, LABELS, folds=5, validation_ratio=0.2, seed=seed)
 
 
 def test_folds_hold_each_example_out_once_and_cut_no_group() -> None:

@@ -14,19 +14,25 @@ from exporters.heads.soft_vote import SoftVote
 from exporters.heads.stacking import Stacking
 from exporters.heads.weighted_sum import WeightedSum
 from exporters.recipe import HeadRecipe
+from exporters.tasks import Task, single_task, slices_of, task_probabilities
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TEXT_DIM, IMAGE_DIM, LABELS, ROWS = 12, 20, 5, 7
+TASKS = single_task(("a", "b", "c", "d", "e"))
+SEVERAL = (
+    Task("kind", ("a", "b")),
+    Task("tags", ("x", "y", "z"), is_multi_label=True),
+)
 
 
 @pytest.fixture(params=sorted(HEADS))
 def head(request: pytest.FixtureRequest) -> FusionHead:
     torch.manual_seed(0)
     recipe = HeadRecipe(type=request.param, hidden_dim=16)
-    head = build_head(recipe, text_dim=TEXT_DIM, image_dim=IMAGE_DIM, labels=LABELS)
+    head = build_head(recipe, text_dim=TEXT_DIM, image_dim=IMAGE_DIM, tasks=TASKS)
     with torch.no_grad():
         head.null_text.normal_()
         head.null_image.normal_()
@@ -90,7 +96,7 @@ def test_masks_act_row_by_row(head: FusionHead, text: torch.Tensor, image: torch
 
 
 def test_standardisation_makes_training_features_centred_and_of_unit_deviation() -> None:
-    head = build_head(HeadRecipe(), text_dim=TEXT_DIM, image_dim=IMAGE_DIM, labels=LABELS)
+    head = build_head(HeadRecipe(), text_dim=TEXT_DIM, image_dim=IMAGE_DIM, tasks=TASKS)
     text, image = torch.randn(200, TEXT_DIM) * 5 + 3, torch.randn(200, IMAGE_DIM) * 0.1 - 4
     image[:, 0] = 1.0  # a feature that never varies must not divide by zero
     head.fit_standardisation(text, image)
@@ -103,7 +109,9 @@ def test_standardisation_makes_training_features_centred_and_of_unit_deviation()
 
 def test_unknown_head_names_the_registered_ones() -> None:
     with pytest.raises(UnknownNameError) as caught:
-        build_head(HeadRecipe(type="transfusion"), text_dim=1, image_dim=1, labels=2)
+        build_head(
+            HeadRecipe(type="transfusion"), text_dim=1, image_dim=1, tasks=single_task(("a", "b"))
+        )
 
     assert all(name in caught.value.remedy for name in HEADS)
 
@@ -161,7 +169,7 @@ def test_learned_weights_sum_to_one_where_there_are_any(head: FusionHead) -> Non
 def build(name: str) -> FusionHead:
     torch.manual_seed(0)
     recipe = HeadRecipe(type=name, hidden_dim=16, dropout=0.0)
-    return build_head(recipe, text_dim=TEXT_DIM, image_dim=IMAGE_DIM, labels=LABELS)
+    return build_head(recipe, text_dim=TEXT_DIM, image_dim=IMAGE_DIM, tasks=TASKS)
 
 
 def test_weighted_sum_that_listens_to_the_text_alone_does_not_hear_the_image(
@@ -222,3 +230,28 @@ def test_upper_level_of_stacking_leaves_the_lower_one_alone(
 
     touched = {name for name, value in head.named_parameters() if value.grad is not None}
     assert touched == {"upper.weight", "upper.bias"}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_tasks_side_by_side_answer_for_all_labels(name: str) -> None:
+    head = build_head(HeadRecipe(type=name), text_dim=TEXT_DIM, image_dim=IMAGE_DIM, tasks=SEVERAL)
+
+    assert head(torch.randn(ROWS, TEXT_DIM), torch.randn(ROWS, IMAGE_DIM)).shape == (ROWS, 5)
+
+
+def test_probability_average_averages_within_each_task_by_itself() -> None:
+    torch.manual_seed(0)
+    recipe = HeadRecipe(type="probability_average", hidden_dim=16, dropout=0.0)
+    head = build_head(recipe, text_dim=TEXT_DIM, image_dim=IMAGE_DIM, tasks=SEVERAL).eval()
+    text, image = torch.randn(ROWS, TEXT_DIM), torch.randn(ROWS, IMAGE_DIM)
+
+    with torch.inference_mode():
+        fused = head.fuse(text, image).numpy()
+        sides = [side.numpy() for side in head.fitted_logits(text, image)]
+
+    for task, place in zip(SEVERAL, slices_of(SEVERAL), strict=True):
+        both = [task_probabilities(side[:, place], task, 1.0) for side in sides]
+        # fp32 logarithms and exponentials on the way
+        assert task_probabilities(fused[:, place], task, 1.0) == pytest.approx(
+            (both[0] + both[1]) / 2, abs=1e-6
+        )

@@ -219,7 +219,8 @@ def test_export_native_answers_as_torch_does(
             parity = compare(
                 torch_logits(variant, examples, modalities),
                 served_logits(triton.grpc_url, ensembles[modalities], examples, modalities),
-                variant.temperatures[modalities],
+                variant.tasks,
+                variant.calibrations[modalities],
                 TOLERANCES[target],
             )
             assert parity.max_abs_difference < TOLERANCES[target]

@@ -5,12 +5,15 @@ import torch
 
 from exporters.heads import HEADS
 from exporters.recipe import Recipe
+from exporters.tasks import single_task
 from exporters.training.features import Features
 from exporters.training.fit import FittedHead, LabelledFeatures, fit_head
 from exporters.training.logits import logits_of
+from exporters.training.objective import Targets
 from gateway.contract.manifest import ModalitySet
 
 COLOURS, SHAPES = 3, 2
+TASKS = single_task(tuple(str(label) for label in range(COLOURS * SHAPES)))
 
 
 def recipe_with(head: dict[str, object], training: dict[str, object], seed: int = 0) -> Recipe:
@@ -36,20 +39,20 @@ def examples(count: int, seed: int) -> LabelledFeatures:
     image = torch.nn.functional.one_hot(colour, 12) + 0.2 * torch.randn(
         count, 12, generator=generator
     )
-    return LabelledFeatures(Features(text, image), shape * COLOURS + colour)
+    return LabelledFeatures(Features(text, image), Targets((shape * COLOURS + colour,)))
 
 
 def fit(
     head: dict[str, object] | None = None, training: dict[str, object] | None = None, seed: int = 0
 ) -> FittedHead:
     recipe = recipe_with(head or {}, training or {}, seed)
-    return fit_head(recipe, examples(300, 1), examples(100, 2), COLOURS * SHAPES)
+    return fit_head(recipe, examples(300, 1), examples(100, 2), TASKS)
 
 
 def accuracy(fitted: FittedHead, modalities: ModalitySet) -> float:
     test = examples(300, 3)
     predicted = logits_of(fitted.head, test.features, modalities).argmax(dim=-1)
-    return float((predicted == test.labels).double().mean())
+    return float((predicted == test.targets.by_task[0]).double().mean())
 
 
 @pytest.mark.parametrize("head_type", HEADS)
@@ -112,7 +115,8 @@ def test_fit_stops_after_the_patience_and_keeps_the_best_epoch() -> None:
     kept = [
         float(
             torch.nn.functional.cross_entropy(
-                logits_of(fitted.head, validation.features, modalities), validation.labels
+                logits_of(fitted.head, validation.features, modalities),
+                validation.targets.by_task[0],
             )
         )
         for modalities in ModalitySet
@@ -124,11 +128,11 @@ def test_balanced_class_weights_raise_the_recall_of_a_rare_label() -> None:
     generator = torch.Generator().manual_seed(0)
     labels = (torch.rand(600, generator=generator) < 0.05).long()
     text = labels[:, None] * 0.8 + torch.randn(600, 4, generator=generator)
-    data = LabelledFeatures(Features(text, torch.zeros(600, 4)), labels)
+    data = LabelledFeatures(Features(text, torch.zeros(600, 4)), Targets((labels,)))
 
     def recall(class_weights: str) -> float:
         recipe = recipe_with({}, {"class_weights": class_weights, "epochs": 15})
-        fitted = fit_head(recipe, data, data, labels=2)
+        fitted = fit_head(recipe, data, data, single_task(("common", "rare")))
         predicted = logits_of(fitted.head, data.features, ModalitySet.BOTH).argmax(dim=-1)
         return float((predicted[labels == 1] == 1).double().mean())
 

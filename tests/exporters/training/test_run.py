@@ -117,9 +117,8 @@ def test_change_of_a_label_trains_again_on_the_cached_features(
     assert files_with_times(workspace.root / "features") == features
 
 
-def test_sample_is_a_held_out_example_with_its_image(
-    workspace: Workspace, variant: TrainedVariant
-) -> None:
+def test_sample_is_a_held_out_example_with_its_image(recipe: Recipe, workspace: Workspace) -> None:
+    variant = train(recipe, workspace)  # another recipe of this name may have left its own
     folder = workspace.sample_folder(variant.recipe.name)
     sample = json.loads((folder / "sample.json").read_text(encoding="utf-8"))
 

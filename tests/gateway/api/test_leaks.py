@@ -27,7 +27,7 @@ LAYERS: dict[str, tuple[Any, str]] = {
     "reading the body": (rest.ClassificationApi, "_read_item"),
     "choosing the variant": (Router, "decide"),
     "the backend": (TritonBackend, "infer"),
-    "reading the outputs": (classifier, "rank"),
+    "reading the outputs": (classifier, "read_logits"),
     "writing the answer": (rest, "classification_answer"),
 }
 

@@ -7,6 +7,7 @@ import pytest
 from exporters.encoders import load_text_encoder
 from exporters.heads import build_head
 from exporters.recipe import FineTuneRecipe, HeadRecipe, TextEncoderRecipe
+from exporters.tasks import single_task
 from exporters.training.finetuning.layers import unfreeze
 from exporters.training.finetuning.optimiser import make_optimiser, schedule, set_learning_rates
 from tests.small_checkpoints import save_small_bert
@@ -19,7 +20,7 @@ SETTINGS = FineTuneRecipe(learning_rate=0.1, head_learning_rate=0.3, layer_decay
 
 def test_make_optimiser_gives_each_layer_half_the_rate_of_the_one_above(tmp_path: Path) -> None:
     encoder = load_text_encoder(TextEncoderRecipe(folder=save_small_bert(tmp_path), max_tokens=32))
-    head = build_head(HeadRecipe(hidden_dim=4), text_dim=32, image_dim=32, labels=3)
+    head = build_head(HeadRecipe(hidden_dim=4), text_dim=32, image_dim=32, tasks=single_task("abc"))
     part = unfreeze(encoder.name, encoder.module, "all")
 
     optimiser = make_optimiser(head, {"text": part}, SETTINGS)

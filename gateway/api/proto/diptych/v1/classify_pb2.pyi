@@ -112,8 +112,27 @@ class Assignment(_message.Message):
     is_sticky: bool
     def __init__(self, reason: _Optional[str] = ..., experiment: _Optional[str] = ..., arm: _Optional[str] = ..., gate: _Optional[str] = ..., is_sticky: bool = ...) -> None: ...
 
+class TaskAnswer(_message.Message):
+    __slots__ = ("label", "score", "labels", "top_k")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    score: float
+    labels: _containers.RepeatedCompositeFieldContainer[LabelScore]
+    top_k: _containers.RepeatedCompositeFieldContainer[LabelScore]
+    def __init__(self, label: _Optional[str] = ..., score: _Optional[float] = ..., labels: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ...) -> None: ...
+
 class ClassifyResponse(_message.Message):
-    __slots__ = ("prediction_id", "variant", "digest", "modalities", "label", "score", "top_k", "timings_ms", "batch_sizes", "source", "pool", "degraded", "assignment")
+    __slots__ = ("prediction_id", "variant", "digest", "modalities", "label", "score", "top_k", "timings_ms", "batch_sizes", "source", "pool", "degraded", "assignment", "tasks")
+    class TasksEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: TaskAnswer
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[TaskAnswer, _Mapping]] = ...) -> None: ...
     PREDICTION_ID_FIELD_NUMBER: _ClassVar[int]
     VARIANT_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +146,7 @@ class ClassifyResponse(_message.Message):
     POOL_FIELD_NUMBER: _ClassVar[int]
     DEGRADED_FIELD_NUMBER: _ClassVar[int]
     ASSIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
     prediction_id: str
     variant: str
     digest: str
@@ -140,7 +160,8 @@ class ClassifyResponse(_message.Message):
     pool: str
     degraded: str
     assignment: Assignment
-    def __init__(self, prediction_id: _Optional[str] = ..., variant: _Optional[str] = ..., digest: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., batch_sizes: _Optional[_Union[BatchSizes, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., pool: _Optional[str] = ..., degraded: _Optional[str] = ..., assignment: _Optional[_Union[Assignment, _Mapping]] = ...) -> None: ...
+    tasks: _containers.MessageMap[str, TaskAnswer]
+    def __init__(self, prediction_id: _Optional[str] = ..., variant: _Optional[str] = ..., digest: _Optional[str] = ..., modalities: _Optional[_Iterable[_Union[Modality, str]]] = ..., label: _Optional[str] = ..., score: _Optional[float] = ..., top_k: _Optional[_Iterable[_Union[LabelScore, _Mapping]]] = ..., timings_ms: _Optional[_Union[Timings, _Mapping]] = ..., batch_sizes: _Optional[_Union[BatchSizes, _Mapping]] = ..., source: _Optional[_Union[Source, str]] = ..., pool: _Optional[str] = ..., degraded: _Optional[str] = ..., assignment: _Optional[_Union[Assignment, _Mapping]] = ..., tasks: _Optional[_Mapping[str, TaskAnswer]] = ...) -> None: ...
 
 class Problem(_message.Message):
     __slots__ = ("type", "title", "status", "detail", "instance", "code", "field", "limit", "actual", "retry_after_s", "retry_after_ms")
