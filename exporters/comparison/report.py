@@ -115,6 +115,7 @@ def _as_markdown(comparison: Comparison) -> str:
         f"images), {comparison.folds} folds, seed {comparison.seed}: each example is held out "
         "once, and no group is cut. Accuracy in per cent.",
         comparison_table(comparison),
+        *_tasks_section(comparison),
         verdict(comparison),
         f"![Accuracy with intervals]({_PLOT})",
         *_weights_section(comparison),
@@ -128,6 +129,24 @@ def _as_markdown(comparison: Comparison) -> str:
         "Fit: mean processor time of a fold on cached features; it has one thread.",
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _tasks_section(comparison: Comparison) -> list[str]:
+    tasks = list(comparison.best.headline.task_accuracies)
+    if len(tasks) == 1:
+        return []
+    rows = (
+        (
+            standing.name,
+            *(f"{100 * accuracy:.1f}" for accuracy in standing.headline.task_accuracies.values()),
+        )
+        for standing in comparison.standings
+    )
+    return [
+        "These are means over the tasks. Each by itself, with all that a row can see:",
+        markdown_table(("head", *tasks), rows),
+        "Where several labels are possible, an answer counts by its F1.",
+    ]
 
 
 def _weights_section(comparison: Comparison) -> list[str]:
