@@ -6,7 +6,7 @@ counted as a gain, and is none.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import torch
 
@@ -21,18 +21,21 @@ Layer = TypeVar("Layer", bound="nn.Module")
 def used_layers(
     module: nn.Module, side: EncoderSide, kinds: tuple[type[Layer], ...]
 ) -> dict[str, Layer]:
-    """Returns layers of some kinds that one training example passes, by name."""
-    called: set[nn.Module] = set()
+    """Returns layers of some kinds on which the feature of one training example depends, by name.
+
+    Not those that merely run: a BERT computes its pooler's output whether or not it is taken.
+    """
     layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, kinds)}
-
-    def note(layer: nn.Module, _inputs: object, _output: object) -> None:
-        called.add(layer)
-
-    hooks = [layer.register_forward_hook(note) for layer in layers.values()]
+    weights = [cast("nn.Parameter", layer.weight) for layer in layers.values()]
+    were_trained = [weight.requires_grad for weight in weights]
     try:
-        with torch.no_grad():
-            module(*side.tensors(side.calibration_rows(1)))
+        for weight in weights:
+            weight.requires_grad_(True)
+        with torch.enable_grad():
+            feature = module(*side.tensors(side.calibration_rows(1)))
+        slopes = torch.autograd.grad(feature.sum(), weights, allow_unused=True)
     finally:
-        for hook in hooks:
-            hook.remove()
-    return {name: layer for name, layer in layers.items() if layer in called}
+        for weight, was_trained in zip(weights, were_trained, strict=True):
+            weight.requires_grad_(was_trained)
+    named = zip(layers.items(), slopes, strict=True)
+    return {name: layer for (name, layer), slope in named if slope is not None}

@@ -102,7 +102,7 @@ def test_recovery_brings_features_nearer_to_the_original(text_side: EncoderSide)
 def test_prune_weights_keeps_its_zeros_through_the_recovery(text_side: EncoderSide) -> None:
     module, notes = changed(text_side, "prune-weights:keep=0.5,epochs=1")
 
-    linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    linear = used_layers(module, text_side, (nn.Linear,)).values()
     zeros = sum(int((layer.weight == 0).sum()) for layer in linear)
     assert zeros / sum(layer.weight.numel() for layer in linear) == pytest.approx(0.5, abs=0.01)
     assert notes.figures["zero_ratio"] == pytest.approx(0.5, abs=0.01)
