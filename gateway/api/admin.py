@@ -32,6 +32,7 @@ from gateway.api.admin_schemas import (
 )
 from gateway.api.authentication import principal_of
 from gateway.api.edge import observation_of
+from gateway.api.openapi import admin_answers
 from gateway.errors import MalformedRequestError, UnknownRuleError
 from gateway.identity.principal import Scope, require
 from gateway.suggestion import did_you_mean
@@ -78,14 +79,14 @@ class AdminApi:
                 methods=["POST"],
                 summary=summary,
                 response_model=None,
-                responses={200: {"model": model}},
+                responses=admin_answers(model),
             )
         router.add_api_route(
             "/audit",
             self.audit,
             summary="Who changed what, newest first",
             response_model=None,
-            responses={200: {"model": AuditAnswer}},
+            responses=admin_answers(AuditAnswer),
         )
         return router
 
@@ -127,7 +128,7 @@ class AdminApi:
                 operation_id=f"{endpoint.__name__}_{kind}",
                 response_model=None,
                 status_code=204 if model is None else 200,
-                responses={} if model is None else {200: {"model": model}},
+                responses=admin_answers(model),
                 openapi_extra=_body(MODELS[kind]) if method == "PUT" else None,
             )
 

@@ -132,6 +132,11 @@ def label_set_request() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
+_ADMINISTERING: Final = frozenset(
+    {400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 500, 501, 503}
+)
+
+
 def label_set_answers(model: type[BaseModel] | None) -> dict[int | str, dict[str, Any]]:
     """Returns the documented answers of a route of label sets; without a model: 204."""
     documented = _problems(_OF_LABEL_SETS, _OF_RULES)
@@ -140,6 +145,14 @@ def label_set_answers(model: type[BaseModel] | None) -> dict[int | str, dict[str
         {"description": "Done"} if model is None else {"model": model}
     )
     return success | documented
+
+
+def admin_answers(model: type[BaseModel] | None) -> dict[int | str, dict[str, Any]]:
+    """Returns the documented answers of a route of administration; without a model: 204."""
+    success: dict[int | str, dict[str, Any]] = (
+        {204: {"description": "Done"}} if model is None else {200: {"model": model}}
+    )
+    return success | _problems(_ADMINISTERING, ())
 
 
 def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:

@@ -75,6 +75,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedGateway]:
     environment = {
         **os.environ,
         "DIPTYCH_GATEWAY_API_KEYS_FILE": str(keys),
+        "DIPTYCH_GATEWAY_DATABASE_URL": f"sqlite:///{log.with_name('fuzz.sqlite3')}",
         "DIPTYCH_GATEWAY_TRITON_GRPC_URL": f"127.0.0.1:{triton_port}",
         "DIPTYCH_GATEWAY_HTTP_PORT": str(http_port),
         "DIPTYCH_GATEWAY_GRPC_PORT": str(grpc_port),
