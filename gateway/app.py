@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from random import SystemRandom
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 from starlette.exceptions import HTTPException
@@ -31,6 +31,7 @@ from gateway.api.openapi import DocumentedApi
 from gateway.api.operations import OperationsApi
 from gateway.api.rest import ClassificationApi
 from gateway.api.traffic_api import TrafficApi
+from gateway.api.unrouted import pass_to_edge
 from gateway.classification.brown_out import BrownOutBounds
 from gateway.classification.classifier import Classifier
 from gateway.classification.live import LiveClassifier
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fastapi import FastAPI
-    from starlette.requests import Request
 
     from gateway.admission.admission import AdmissionObserver
     from gateway.identity.keys_file import KeySet
@@ -277,7 +277,7 @@ def create_app(parts: Collaborators) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        exception_handlers={HTTPException: _pass_to_edge},
+        exception_handlers={HTTPException: pass_to_edge},
     )
     # Added last is outermost: the edge sees what those within it refuse.
     app.add_middleware(
@@ -340,8 +340,3 @@ def create_grpc_server(parts: Collaborators) -> GrpcServer:
         parts.connection_limits,
         has_siblings=parts.place is not None,
     )
-
-
-async def _pass_to_edge(request: Request, error: Exception) -> NoReturn:
-    """Keeps Starlette from answering 404 and 405 itself: the edge makes problems of all errors."""
-    raise error

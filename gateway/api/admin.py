@@ -32,7 +32,7 @@ from gateway.api.admin_schemas import (
 )
 from gateway.api.authentication import principal_of
 from gateway.api.edge import observation_of
-from gateway.api.openapi import admin_answers
+from gateway.api.openapi import admin_answers, rule_request
 from gateway.errors import MalformedRequestError, UnknownRuleError
 from gateway.identity.principal import Scope, require
 from gateway.suggestion import did_you_mean
@@ -129,7 +129,7 @@ class AdminApi:
                 response_model=None,
                 status_code=204 if model is None else 200,
                 responses=admin_answers(model),
-                openapi_extra=_body(MODELS[kind]) if method == "PUT" else None,
+                openapi_extra=rule_request(MODELS[kind]) if method == "PUT" else None,
             )
 
     def _list(self, kind: Kind, request: Request) -> Response:
@@ -207,11 +207,6 @@ def _actor(request: Request) -> Actor:
     principal = principal_of(request)
     require(principal, Scope.ADMIN)
     return Actor(principal.key_id, observation_of(request).request_id)
-
-
-def _body(model: type[BaseModel]) -> dict[str, Any]:
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def _rule_response(rule: Rule) -> Response:

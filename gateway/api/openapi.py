@@ -132,6 +132,14 @@ def label_set_request() -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
+def rule_request(model: type[BaseModel]) -> dict[str, Any]:
+    """Returns the documentation of a body that is a rule, whose name the path gives."""
+    schema = model.model_json_schema(ref_template=_REF)
+    schema.pop("$defs", None)
+    schema["required"] = [field for field in schema["required"] if field != "name"]
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
 _ADMINISTERING: Final = frozenset(
     {400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 429, 500, 501, 503}
 )

@@ -6,9 +6,10 @@ What holds between several of them, `plan` checks.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.routing.hashing import SLOTS
 
@@ -19,6 +20,17 @@ Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Slot = Annotated[int, Field(ge=0, le=SLOTS)]
 Attribute = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Value = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+def _written_as_date(value: object) -> object:
+    """Refuses what pydantic takes for seconds since 1970: whoever writes 0 did not mean a date."""
+    is_text = isinstance(value, str) and not value.strip().lstrip("+-").replace(".", "").isdigit()
+    if value is not None and not is_text and not isinstance(value, datetime):
+        raise ValueError("is not a date and time such as 2027-01-31T09:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_written_as_date)]
 
 
 class _Definition(BaseModel):
@@ -101,8 +113,8 @@ class ExperimentDefinition(_Definition):
     eligibility: Annotated[tuple[ConditionDefinition, ...], Field(max_length=16)] = ()
     overrides: OverridesDefinition = OverridesDefinition()
     is_running: bool = True
-    start_at: AwareDatetime | None = None
-    stop_at: AwareDatetime | None = None
+    start_at: Moment | None = None
+    stop_at: Moment | None = None
     salt: Value | None = None
 
     def share_of(self, arm: str) -> float:

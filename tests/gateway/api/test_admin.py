@@ -312,3 +312,9 @@ async def test_replicas_with_one_database_decide_alike(
         by_one = [(await one.classify(unit=unit))["variant"] for unit in units]
         assert [(await two.classify(unit=unit))["variant"] for unit in units] == by_one
         assert set(by_one) == {"demo", "other"}
+
+
+async def test_refused_method_names_all_that_the_path_takes(admin: Admin) -> None:
+    response = await admin.call("PATCH", EXPERIMENT, ALL_TO_OTHER)
+    assert response.status_code == 405
+    assert response.headers["allow"] == "DELETE, GET, PUT"

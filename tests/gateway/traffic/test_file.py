@@ -41,6 +41,9 @@ def test_parse_file_fills_in_defaults() -> None:
         (MINIMAL + "slots = [10, 10]", "the end must be above the first"),
         (MINIMAL + "slots = [0, 1001]", "less than or equal to 1000"),
         (MINIMAL + "start_at = 2026-01-01T00:00:00", "timezone"),
+        (MINIMAL + "start_at = 0", "not a date and time"),
+        (MINIMAL + 'start_at = "1e9"', "input is too short"),
+        (MINIMAL + 'stop_at = "86400"', "not a date and time"),
         (
             MINIMAL + "start_at = 2026-01-01T00:00:00Z\nstop_at = 2026-01-01T00:00:00Z",
             "stop_at is not after start_at",
