@@ -30,20 +30,22 @@ def is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def make_engine(database_url: str) -> Engine:
+def make_engine(database_url: str | URL, wait_s: int = WAIT_S) -> Engine:
     """Makes an engine. Nothing is connected yet.
 
     Args:
         database_url: `sqlite:///path` or `postgresql://user:password@host/name`.
+        wait_s: longest wait for a lock or a statement, in seconds. A server that cannot be reached
+            is given up after `WAIT_S`.
     """
     url = make_url(database_url)
-    return _sqlite_engine(url) if is_sqlite(url) else _postgresql_engine(url)
+    return _sqlite_engine(url, wait_s) if is_sqlite(url) else _postgresql_engine(url, wait_s)
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, wait_s: int) -> Engine:
     # No pool: a connection to a file is cheap, and one kept open would go on writing to a file that
     # was deleted and made anew.
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": WAIT_S})
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": wait_s})
 
     @event.listens_for(engine, "do_connect")
     def make_folder(*_: Any) -> None:  # noqa: ANN401 - SQLAlchemy's event
@@ -68,8 +70,8 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _postgresql_engine(url: URL) -> Engine:
-    wait_ms = 1000 * WAIT_S
+def _postgresql_engine(url: URL, wait_s: int) -> Engine:
+    wait_ms = 1000 * wait_s
     return create_engine(
         url.set(drivername="postgresql+psycopg"),
         poolclass=QueuePool,
@@ -79,7 +81,7 @@ def _postgresql_engine(url: URL) -> Engine:
         pool_pre_ping=True,  # a server that was restarted is not noticed otherwise
         connect_args={
             "connect_timeout": WAIT_S,
-            "tcp_user_timeout": wait_ms,
+            "tcp_user_timeout": 1000 * WAIT_S,
             "application_name": "diptych-gateway",
             "options": f"-c statement_timeout={wait_ms} -c lock_timeout={wait_ms}",
         },

@@ -11,13 +11,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from gateway.storage.engine import WRITES, is_sqlite
+from gateway.storage.engine import WRITES, is_sqlite, make_engine
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 _FOLDER: Final = Path(__file__).with_name("migrations")
-_LOCK_KEY: Final = 0x44495054  # "DIPT": any number that all releases agree on
+UPGRADE_WAIT_S: Final = 600
+"""Longest wait for another's upgrade, and for one statement of ours: a table may be large."""
+
+LOCK_KEY: Final = 0x44495054
+"""PostgreSQL's advisory lock of upgrades ("DIPT"): any number that all releases agree on."""
 
 
 def head_revision() -> str:
@@ -46,9 +50,18 @@ def upgrade(engine: Engine) -> str | None:
     Raises:
         sqlalchemy.exc.SQLAlchemyError: it cannot be done; nothing was changed.
     """
-    with engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
-        if not is_sqlite(engine.url):  # there, the transaction itself is the lock
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+    patient = make_engine(engine.url, UPGRADE_WAIT_S)
+    try:
+        with patient.connect().execution_options(**{WRITES: True}) as connection:
+            return _upgrade(connection)
+    finally:
+        patient.dispose()
+
+
+def _upgrade(connection: Connection) -> str | None:
+    with connection.begin():
+        if not is_sqlite(connection.engine.url):  # there, the transaction itself is the lock
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         before = _current(connection)
         if before != head_revision():
             config = Config(attributes={"connection": connection})

@@ -3,18 +3,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 import gateway.storage.tables  # noqa: F401 - declares them
 from gateway.storage.base import Base
-from gateway.storage.engine import make_engine
-from gateway.storage.schema import current_revision, head_revision, upgrade
+from gateway.storage.engine import WRITES, is_sqlite, make_engine
+from gateway.storage.schema import LOCK_KEY, current_revision, head_revision, upgrade
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +41,19 @@ def test_upgrade_several_at_once_applies_each_step_once(database_url: str) -> No
     with ThreadPoolExecutor(4) as threads:
         before = [each.result() for each in [threads.submit(run) for _ in range(4)]]
     assert sorted(before, key=str) == [*[head_revision()] * 3, None]
+
+
+def test_upgrade_waits_for_another_longer_than_requests_do(database_url: str) -> None:
+    impatient = make_engine(database_url, wait_s=1)
+    with ThreadPoolExecutor(1) as threads:
+        with impatient.connect().execution_options(**{WRITES: True}) as other, other.begin():
+            if not is_sqlite(impatient.url):
+                other.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+            upgrading = threads.submit(upgrade, impatient)
+            time.sleep(1.5)
+            assert not upgrading.done()
+        assert upgrading.result() is None
+    impatient.dispose()
 
 
 def test_upgrade_that_fails_leaves_nothing(
