@@ -121,6 +121,12 @@ bench-compression: export ## serve the demo in int8 beside fp32: how much more i
 	@$(BIN)/python -m exporters compress openmoji --method int8 --refit-head
 	@$(BIN)/python -m loadtest.compression
 
+# --- deploy ------------------------------------------------------------------------------------
+
+.PHONY: tools
+tools: venv ## fetch the programs that check deploy/ (helm, trivy, Prometheus, ...) into .diptych/tools
+	@$(BIN)/python -m deploy.tools
+
 # --- the environment ---------------------------------------------------------------------------
 
 .PHONY: machine

