@@ -33,6 +33,16 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+async def one_event_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """Keeps one event loop for all tests.
+
+    What is left of a grpc.aio channel tells its loop so when it is collected, whatever test runs
+    by then; a loop that was closed raises there.
+    """
+    yield  # noqa: PT022 - the loop is kept as long as the fixture is
+
+
 @asynccontextmanager
 async def run_triton() -> AsyncIterator[FakeTriton]:
     fake = FakeTriton()
