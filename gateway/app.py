@@ -35,6 +35,7 @@ from gateway.api.unrouted import pass_to_edge
 from gateway.classification.brown_out import BrownOutBounds
 from gateway.classification.classifier import Classifier
 from gateway.classification.live import LiveClassifier
+from gateway.classification.receipting import ReceiptIssuer
 from gateway.classification.shadow import Shadows
 from gateway.identity.key_ring import KeyRing
 from gateway.listening import affordable_connections
@@ -44,6 +45,8 @@ from gateway.pools.fleet import Fleet
 from gateway.pools.pool import Pool
 from gateway.pools.watch import Watch
 from gateway.readiness import Readiness
+from gateway.receipts.first_keys import first_receipt_keys
+from gateway.receipts.ring import ReceiptRing
 from gateway.reuse.answer_cache import AnswerCache
 from gateway.reuse.answers import ReusedAnswers, ReusePolicy
 from gateway.routing.router import Router
@@ -96,6 +99,7 @@ class Collaborators:
     database: Database | None
     traffic: LiveTraffic
     traffic_admin: TrafficAdmin
+    receipts: ReceiptRing
 
     def show_gated_arms(self) -> None:
         """Shows in the metrics which arms get no traffic."""
@@ -115,6 +119,9 @@ def make_collaborators(
         connect: makes the connection to the Triton at an address.
         keys: the API keys.
         place: of this process among the workers of a pod; None: it is alone.
+
+    Raises:
+        ReceiptKeysFileError: the file of receipt keys cannot be used.
     """
     workers = 1 if place is None else place.workers
     metrics = Metrics(CollectorRegistry())
@@ -142,6 +149,8 @@ def make_collaborators(
         settings.batch_budget_ms / 1000,
     )
     label_sets = _make_label_sets(settings, database, workers)
+    receipts = ReceiptRing(first_receipt_keys(settings.receipt_keys_file, place))
+    metrics.feedback.set_receipt_keys(0 if receipts.is_ephemeral else len(receipts))
     return Collaborators(
         settings=settings,
         place=place,
@@ -164,6 +173,7 @@ def make_collaborators(
             metrics.traffic,
             _brown_out(settings),
             shadows,
+            receipts=ReceiptIssuer(receipts),
         ),
         shadows=shadows,
         labels=labels,
@@ -197,6 +207,7 @@ def make_collaborators(
         database=database,
         traffic=live,
         traffic_admin=TrafficAdmin(database, live, lambda: fleet.catalog, router),
+        receipts=receipts,
     )
 
 

@@ -12,6 +12,9 @@ GatewayError
 │   ├── UnknownRuleError                 no experiment or shadow of that name
 │   ├── UnknownLabelSetError             no label set of that name
 │   ├── LabelSetsFullError               as many label sets as there may be
+│   ├── InvalidReceiptError              a prediction id that this service did not sign
+│   ├── StaleReceiptError                a prediction too old for feedback
+│   ├── UnknownLabelError                feedback names a label or a task that is not the variant's
 │   ├── ConflictError                    it does not fit what is in force
 │   └── PreconditionFailedError          what was to be changed has changed since it was read
 ├── AccessError                      who calls may not have what was asked for
@@ -24,8 +27,10 @@ GatewayError
 │   ├── VariantUnavailableError          the variant exists but is not served at the moment
 │   ├── StorageUnavailableError          the database cannot be reached
 │   ├── StorageOutdatedError             the database has another release's schema
+│   ├── FeedbackQueueFullError           more feedback waits for the database than may
 │   └── DrainingError                    this process is shutting down
 ├── StorageNotConfiguredError        the operation needs a database, and none is set
+├── FeedbackNotConfiguredError       replicas have no receipt keys in common
 ├── DeadlineExceededError            the answer would come after the request's time is spent
 ├── ClientDisconnectedError          nobody waits for the answer any more
 └── BackendError                     Triton answered with something that must not happen
@@ -35,6 +40,7 @@ TrafficPlanError                     experiments that cannot be in force togethe
 StartError                           the process cannot start; for the operator
 ├── SettingsError                    the environment does not make valid settings
 ├── KeysFileError                    the file of API keys cannot be used
+├── ReceiptKeysFileError             the file of receipt keys cannot be used
 ├── ExposedWithoutKeysError          other machines could reach it, and nothing asks for keys
 ├── TrafficFileError                 the file of experiments cannot be used
 ├── BindError                        an address to listen on is taken or not ours
@@ -143,6 +149,31 @@ class UnknownVariantError(RequestError):
 
 class UnknownRuleError(RequestError):
     """No experiment or shadow of that name exists."""
+
+
+class InvalidReceiptError(RequestError):
+    """The prediction id is not one that this service signed, or was changed or cut on its way."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail, field="prediction_id")
+
+
+class StaleReceiptError(RequestError):
+    """The prediction is older than feedback is taken for."""
+
+    def __init__(self, max_age_days: int, age_days: int) -> None:
+        super().__init__(
+            "receipt_stale",
+            f"The prediction was made {age_days} days ago, and feedback is taken for "
+            f"{max_age_days}: this label cannot be recorded any more.",
+            field="prediction_id",
+            limit=max_age_days,
+            actual=age_days,
+        )
+
+
+class UnknownLabelError(RequestError):
+    """Feedback names a label or a task that the variant does not have."""
 
 
 class ConflictError(RequestError):
@@ -301,6 +332,16 @@ class StorageOutdatedError(UnavailableError):
     )
 
 
+class FeedbackQueueFullError(UnavailableError):
+    """More feedback waits for the database than may; what was sent was not recorded."""
+
+    code = "feedback_queue_full"
+    detail = (
+        "More feedback waits for the database than may at a time. Nothing of this was recorded; "
+        "send it again later."
+    )
+
+
 class DrainingError(UnavailableError):
     """This process is shutting down; another replica or a later try can answer."""
 
@@ -313,6 +354,16 @@ class StorageNotConfiguredError(GatewayError):
 
     code = "storage_not_configured"
     detail = "This needs a database; an operator has to set DIPTYCH_GATEWAY_DATABASE_URL."
+
+
+class FeedbackNotConfiguredError(GatewayError):
+    """Feedback needs receipt keys that all replicas share, and none are set."""
+
+    code = "receipt_keys_missing"
+    detail = (
+        "The database is one that replicas share, and without receipt keys none can check what "
+        "another has signed; an operator has to set DIPTYCH_GATEWAY_RECEIPT_KEYS_FILE."
+    )
 
 
 class DeadlineExceededError(GatewayError):
@@ -370,6 +421,24 @@ class KeysFileError(StartError):
         super().__init__(
             f"The file of API keys {path} cannot be used:\n{lines}\n"
             "python -m gateway.keys new --help shows what an entry looks like."
+        )
+
+
+class ReceiptKeysFileError(StartError):
+    """The file of receipt keys cannot be used; none of it is.
+
+    Attributes:
+        path: of the file.
+        faults: the place and the rule of each thing that is wrong, never what stands there.
+    """
+
+    def __init__(self, path: Path, faults: Sequence[str]) -> None:
+        self.path = path
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  {fault}" for fault in faults)
+        super().__init__(
+            f"The file of receipt keys {path} cannot be used:\n{lines}\n"
+            f"python -m gateway.receipts new {path} makes one."
         )
 
 

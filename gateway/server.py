@@ -26,6 +26,7 @@ from gateway.app import Collaborators, create_app, create_grpc_server, make_coll
 from gateway.identity.exposure import first_keys, is_loopback
 from gateway.identity.keys_watch import KeysWatch
 from gateway.listening import bind, bind_beside
+from gateway.receipts.keys_watch import ReceiptKeysWatch
 from gateway.telemetry.logs import log_event
 from gateway.triton.grpc_backend import TritonBackend
 
@@ -177,6 +178,7 @@ async def _run_servers(
     async with asyncio.TaskGroup() as tasks:
         polling = tasks.create_task(parts.watch.run())
         watching = tasks.create_task(_watch_keys(parts))
+        watching_receipts = tasks.create_task(_watch_receipt_keys(parts))
         following = tasks.create_task(parts.traffic.run(parts.show_gated_arms))
         mirroring = tasks.create_task(grpc_server.mirror_readiness())
         serving = tasks.create_task(http_server.serve(sockets=[http_socket]))
@@ -186,6 +188,7 @@ async def _run_servers(
         await _drain(parts, http_server, serving, grpc_server)
         polling.cancel()
         watching.cancel()
+        watching_receipts.cancel()
         following.cancel()
         mirroring.cancel()
     log_event(_LOG, logging.INFO, "stopped")
@@ -200,6 +203,11 @@ async def _watch_keys(parts: Collaborators) -> None:
         settings.api_keys_file, parts.entrance.key_ring, parts.metrics, is_exposed=is_exposed
     )
     await watch.run()
+
+
+async def _watch_receipt_keys(parts: Collaborators) -> None:
+    if (path := parts.settings.receipt_keys_file) is not None:
+        await ReceiptKeysWatch(path, parts.receipts, parts.metrics.feedback).run()
 
 
 def _log_started(ports: Ports) -> None:

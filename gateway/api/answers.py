@@ -27,7 +27,7 @@ def classification_answer(routed: RoutedAnswer) -> dict[str, Any]:
     timings = answer.timings
     best = answer.ranking[0]
     return {
-        "prediction_id": answer.prediction_id,
+        "prediction_id": routed.receipt.text,
         "variant": answer.variant,
         "digest": answer.digest,
         "assignment": _assignment(routed.decision),

@@ -51,7 +51,7 @@ def to_response(routed: RoutedAnswer) -> classify_pb2.ClassifyResponse:
     if answer.modalities.has_text:
         modalities.append(classify_pb2.MODALITY_TEXT)
     return classify_pb2.ClassifyResponse(
-        prediction_id=answer.prediction_id,
+        prediction_id=routed.receipt.text,
         variant=answer.variant,
         digest=answer.digest,
         assignment=_assignment(routed.decision),

@@ -58,6 +58,15 @@ KINDS: Final[dict[type[errors.GatewayError], ProblemKind]] = {
     errors.UnknownLabelSetError: ProblemKind(
         404, "unknown-label-set", "Unknown label set", _CODE.NOT_FOUND
     ),
+    errors.StaleReceiptError: ProblemKind(
+        410, "stale-receipt", "Prediction too old", _CODE.FAILED_PRECONDITION
+    ),
+    errors.InvalidReceiptError: ProblemKind(
+        422, "invalid-receipt", "Invalid prediction id", _CODE.INVALID_ARGUMENT
+    ),
+    errors.UnknownLabelError: ProblemKind(
+        422, "unknown-label", "Unknown label", _CODE.INVALID_ARGUMENT
+    ),
     errors.LabelSetsFullError: ProblemKind(
         409, "label-sets-full", "Too many label sets", _CODE.RESOURCE_EXHAUSTED
     ),
@@ -86,6 +95,12 @@ KINDS: Final[dict[type[errors.GatewayError], ProblemKind]] = {
     errors.BackendError: INTERNAL,
     errors.StorageNotConfiguredError: ProblemKind(
         501, "storage-not-configured", "No database is set", _CODE.UNIMPLEMENTED
+    ),
+    errors.FeedbackNotConfiguredError: ProblemKind(
+        501, "feedback-not-configured", "No receipt keys are set", _CODE.UNIMPLEMENTED
+    ),
+    errors.FeedbackQueueFullError: ProblemKind(
+        503, "feedback-queue-full", "Too much feedback waits", _CODE.RESOURCE_EXHAUSTED
     ),
     errors.OverloadedError: ProblemKind(503, "overloaded", "Overloaded", _CODE.RESOURCE_EXHAUSTED),
     errors.BackendUnavailableError: ProblemKind(

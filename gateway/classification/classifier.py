@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from typing import TYPE_CHECKING, Final
 
 from gateway.classification.outputs import rank
@@ -41,11 +40,6 @@ if TYPE_CHECKING:
 _MS: Final = 1000.0
 
 
-def new_prediction_id() -> str:
-    """Returns a fresh, opaque, unique id."""
-    return f"pred_{uuid.uuid4().hex}"
-
-
 class Classifier:
     """Classifies with the variant that it is given.
 
@@ -54,7 +48,6 @@ class Classifier:
         metrics: outcomes, stages and batch sizes go there.
         reuse: answers equal requests by one computation.
         labels: embeds the labels of requests.
-        new_id: makes prediction ids.
     """
 
     def __init__(
@@ -63,14 +56,11 @@ class Classifier:
         metrics: Metrics,
         reuse: ReusedAnswers[Served],
         labels: LabelEmbeddings,
-        *,
-        new_id: Callable[[], str] = new_prediction_id,
     ) -> None:
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._reuse = reuse
         self.labels = labels
-        self._new_id = new_id
 
     async def classify(
         self,
@@ -168,7 +158,6 @@ class Classifier:
             labels_ms=labels_ms,
         )
         classification = Classification(
-            prediction_id=self._new_id(),
             variant=variant.name,
             digest=variant.digest,
             modalities=modalities,

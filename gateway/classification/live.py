@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from gateway.classification.brown_out import BrownOutBounds
     from gateway.classification.classifier import Classifier
+    from gateway.classification.receipting import ReceiptIssuer
     from gateway.classification.shadow import Shadows
     from gateway.classification.values import Classification, ClassifyRequest
+    from gateway.receipts.receipt import SignedReceipt
     from gateway.routing.router import Decision, Router
     from gateway.telemetry.traffic_metrics import TrafficMetrics
     from gateway.zero_shot.embeddings import LabelWork
@@ -30,10 +32,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RoutedAnswer:
-    """An answer, and why its variant gave it."""
+    """An answer, why its variant gave it, and what proves that it was given.
+
+    Attributes:
+        classification: the answer.
+        decision: why its variant.
+        receipt: of it; its text is the `prediction_id`.
+    """
 
     classification: Classification
     decision: Decision
+    receipt: SignedReceipt
 
 
 class LiveClassifier:
@@ -46,9 +55,10 @@ class LiveClassifier:
         metrics: what came of each arm goes there.
         brown_out: when an input may be left out under overload; None: never.
         shadows: see each answered request.
+        receipts: signs each answer.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one of each collaborator
         self,
         router: Router,
         classifier: Classifier,
@@ -56,6 +66,8 @@ class LiveClassifier:
         metrics: TrafficMetrics,
         brown_out: BrownOutBounds | None,
         shadows: Shadows,
+        *,
+        receipts: ReceiptIssuer,
     ) -> None:
         self._router = router
         self._classifier = classifier
@@ -63,6 +75,7 @@ class LiveClassifier:
         self._metrics = metrics
         self._brown_out = brown_out
         self._shadows = shadows
+        self._receipts = receipts
 
     async def with_labels(self, request: ClassifyRequest) -> ClassifyRequest:
         """Puts the labels into a request that names a set of them.
@@ -152,4 +165,4 @@ class LiveClassifier:
             if decision.draw is not None:
                 arm = decision.draw.experiment, decision.variant.name
                 self._metrics.observe_arm(arm, decision.reason, outcome, seconds)
-        return RoutedAnswer(answer, decision)
+        return RoutedAnswer(answer, decision, self._receipts.issue(request, answer, decision))

@@ -124,7 +124,6 @@ class Classification:
     """The answer to one `ClassifyRequest`.
 
     Attributes:
-        prediction_id: unique name of this answer.
         variant: name of the variant that answered.
         digest: digest of that variant.
         modalities: the inputs that were used.
@@ -138,7 +137,6 @@ class Classification:
         tasks: the answer of each task, for a variant that names its tasks.
     """
 
-    prediction_id: str
     variant: str
     digest: str
     modalities: ModalitySet

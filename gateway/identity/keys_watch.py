@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _LOG: Final = logging.getLogger(__name__)
 _LOOK_S: Final = 1.0
 
-_Signature = tuple[int, int, int] | None
+FileSignature = tuple[int, int, int] | None
+"""Time of modification, size and inode."""
 
 
 class KeysObserver(Protocol):
@@ -53,7 +54,7 @@ class KeysWatch:
         self._ring = ring
         self._observer = observer
         self._is_exposed = is_exposed
-        self._signature = _signature(path)
+        self._signature = file_signature(path)
 
     async def run(self) -> None:
         """Follows the file until cancelled."""
@@ -63,7 +64,7 @@ class KeysWatch:
 
     async def look(self) -> None:
         """Looks once, and takes over what is new."""
-        signature = await asyncio.to_thread(_signature, self._path)
+        signature = await asyncio.to_thread(file_signature, self._path)
         if signature == self._signature:
             return
         # Before it is read: a change while it is being read is seen by the next look.
@@ -89,7 +90,8 @@ class KeysWatch:
         )
 
 
-def _signature(path: Path) -> _Signature:
+def file_signature(path: Path) -> FileSignature:
+    """Returns what differs when a file was changed or replaced; None when there is none."""
     try:
         state = path.stat()
     except OSError:

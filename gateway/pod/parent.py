@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from gateway.errors import WorkerStartError
 from gateway.listening import reserve
 from gateway.pod.worker_process import WorkerProcess
+from gateway.receipts.first_keys import make_pod_keys
 from gateway.telemetry.exposition import forget_worker
 from gateway.telemetry.logs import log_event
 from gateway.worker_place import WorkerPlace
@@ -47,6 +48,8 @@ async def run_pod(settings: Settings) -> bool:
         reserve("HTTP", settings.http_host, settings.http_port) as http,
         reserve("GRPC", settings.grpc_host, settings.grpc_port) as grpc,
     ):
+        if settings.receipt_keys_file is None:
+            make_pod_keys(Path(folder))
         ports = http.getsockname()[1], grpc.getsockname()[1]
         pod = _Pod(settings, ports, Path(folder))
         await pod.run()

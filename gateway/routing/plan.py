@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
@@ -20,6 +22,22 @@ if TYPE_CHECKING:
 
 _EVER: Final = float("inf")
 _META: Final = "meta."
+_NO_REVISION: Final = "0" * 8
+# What decides who gets which arm; whether it runs, and from when to when, does not.
+_DECIDING: Final = frozenset(
+    {
+        "name",
+        "layer",
+        "slots",
+        "unit",
+        "without_unit",
+        "control",
+        "arms",
+        "eligibility",
+        "overrides",
+        "salt",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +49,33 @@ class Draw:
         arm: name of a variant.
         reason: why this arm.
         is_sticky: whether the same unit gets it again; False where each request draws anew.
+        layer: of the experiment.
+        revision: of the experiment, see `Experiment`.
+        share: of the experiment's units that the arm gets, above 0 to 1.
+        unit: what the arm was drawn for, where that is one of the request's metadata.
     """
 
     experiment: str
     arm: str
     reason: Reason
     is_sticky: bool
+    layer: str = "default"
+    revision: str = _NO_REVISION
+    share: float = 1.0
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """An `ExperimentDefinition`, ready to be asked."""
+    """An `ExperimentDefinition`, ready to be asked.
+
+    Attributes:
+        revision: 8 hexadecimal digits, the same in every replica, that change with what decides who
+            gets which arm: what was seen under two of them is not from one draw.
+    """
 
     definition: ExperimentDefinition
+    revision: str
     salt: str
     weights: Mapping[str, float]
     conditions: tuple[Condition, ...]
@@ -56,6 +88,7 @@ class Experiment:
         start, stop = definition.start_at, definition.stop_at
         return cls(
             definition,
+            _revision(definition),
             definition.salt or definition.name,
             {name: arm.weight for name, arm in definition.arms.items()},
             tuple(compile_condition(each) for each in definition.eligibility),
@@ -78,21 +111,31 @@ class Experiment:
         unit = self._unit(subject)
         overrides = definition.overrides
         if unit is not None and (arm := overrides.units.get(unit)):
-            return Draw(self.name, arm, Reason.UNIT_OVERRIDE, is_sticky=True)
+            return self._draw(arm, Reason.UNIT_OVERRIDE, unit)
         if subject.key_id is not None and (arm := overrides.keys.get(subject.key_id)):
-            return Draw(self.name, arm, Reason.KEY_OVERRIDE, is_sticky=True)
+            return self._draw(arm, Reason.KEY_OVERRIDE, unit or subject.key_id)
         if not all(holds(subject.metadata) for holds in self.conditions):
             return None
-        is_sticky = unit is not None
-        if unit is None:
-            if definition.without_unit == "exclude":
-                return None
-            unit = subject.request_id
-        first, end = definition.slots
-        if not first <= slot(definition.layer, unit) < end:
+        if unit is None and definition.without_unit == "exclude":
             return None
-        arm = pick_arm(self.salt, unit, self.weights)
-        return Draw(self.name, arm, Reason.ASSIGNED, is_sticky=is_sticky)
+        drawn_for = subject.request_id if unit is None else unit
+        first, end = definition.slots
+        if not first <= slot(definition.layer, drawn_for) < end:
+            return None
+        return self._draw(pick_arm(self.salt, drawn_for, self.weights), Reason.ASSIGNED, unit)
+
+    def _draw(self, arm: str, reason: Reason, unit: str | None) -> Draw:
+        definition = self.definition
+        return Draw(
+            self.name,
+            arm,
+            reason,
+            is_sticky=unit is not None,
+            layer=definition.layer,
+            revision=self.revision,
+            share=definition.share_of(arm) if reason is Reason.ASSIGNED else 1.0,
+            unit=unit if definition.unit.startswith(_META) else None,
+        )
 
     def _unit(self, subject: Subject) -> str | None:
         source = self.definition.unit
@@ -101,6 +144,12 @@ class Experiment:
         if source == "key":
             return subject.key_id
         return subject.metadata.get(source.removeprefix(_META))
+
+
+def _revision(definition: ExperimentDefinition) -> str:
+    deciding = definition.model_dump(mode="json", by_alias=True, include=set(_DECIDING))
+    text = json.dumps(deciding, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[: len(_NO_REVISION)]
 
 
 @dataclass(frozen=True, slots=True)

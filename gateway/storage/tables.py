@@ -1,4 +1,4 @@
-"""The tables: traffic rules that admins wrote, promotions, label sets, the audit of all changes.
+"""The tables: traffic rules that admins wrote, promotions, label sets, feedback, the audit.
 
 A change here needs a migration; a test holds the two against each other.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003 - SQLAlchemy reads the annotations
 from typing import Any
 
-from sqlalchemy import JSON, Index, String
+from sqlalchemy import JSON, Float, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.storage.base import Base
@@ -69,6 +69,89 @@ class StoredLabelSet(Base):
     labels: Mapped[list[str]] = mapped_column(JSON)
     templates: Mapped[list[str]] = mapped_column(JSON)
     changed_at: Mapped[datetime]
+
+
+class Feedback(Base):
+    """What is true of one task of one prediction, as far as it is known, beside what was predicted.
+
+    Attributes:
+        prediction_key: of the receipt.
+        task: name; empty where a variant has one set of labels alone.
+        variant: that answered, and all that follows as the receipt has it.
+        unit: keyed hash of the unit key.
+        kind: `one` or `several` labels.
+        predicted: `receipts.receipt.labels_value` of what was predicted; where only its digest is
+            known, `digest:` and 16 hexadecimal digits.
+        confidence: probability of the best label; None of several labels.
+        confidence_bin: of 15 of equal width, from 0; None of several labels.
+        label: `labels_value` of what is true; None: whoever looked was unsure.
+        is_correct: whether both are equal; None when unsure.
+        weight: inverse of the probability with which the prediction was chosen to be labelled.
+        labelled_at: when somebody looked.
+        recorded_at: when it came.
+        version: 1, and one more with each correction.
+        actor: name of the API key.
+    """
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        Index("ix_feedback_variant_predicted_at", "variant", "predicted_at"),
+        Index("ix_feedback_experiment_predicted_at", "experiment", "predicted_at"),
+        Index("ix_feedback_predicted_at", "predicted_at"),
+        Index("ix_feedback_unit", "unit"),
+    )
+
+    prediction_key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    task: Mapped[str] = mapped_column(String(63), primary_key=True)
+    variant: Mapped[str] = mapped_column(String(63))
+    digest: Mapped[str] = mapped_column(String(16))
+    modalities: Mapped[str] = mapped_column(String(8))
+    reason: Mapped[str] = mapped_column(String(16))
+    experiment: Mapped[str | None] = mapped_column(String(63))
+    revision: Mapped[str | None] = mapped_column(String(8))
+    layer: Mapped[str | None] = mapped_column(String(63))
+    arm: Mapped[str | None] = mapped_column(String(63))
+    propensity: Mapped[float | None] = mapped_column(Float)
+    unit: Mapped[str | None] = mapped_column(String(16))
+    predicted_at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(8))
+    predicted: Mapped[str] = mapped_column(Text)
+    confidence: Mapped[float | None] = mapped_column(Float)
+    confidence_bin: Mapped[int | None]
+    label: Mapped[str | None] = mapped_column(Text)
+    is_correct: Mapped[bool | None]
+    weight: Mapped[float] = mapped_column(Float)
+    labelled_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    version: Mapped[int]
+    actor: Mapped[str] = mapped_column(String(128))
+
+
+class FeedbackHistory(Base):
+    """A label that another one superseded, or that was older than what was known when it came.
+
+    Attributes:
+        version: that it had; 0 where it was never the one that counts.
+        replaced_at: when it ceased to count.
+    """
+
+    __tablename__ = "feedback_history"
+    __table_args__ = (
+        Index("ix_feedback_history_prediction_key", "prediction_key"),
+        Index("ix_feedback_history_unit", "unit"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    prediction_key: Mapped[str] = mapped_column(String(32))
+    task: Mapped[str] = mapped_column(String(63))
+    version: Mapped[int]
+    unit: Mapped[str | None] = mapped_column(String(16))
+    label: Mapped[str | None] = mapped_column(Text)
+    weight: Mapped[float] = mapped_column(Float)
+    labelled_at: Mapped[datetime]
+    recorded_at: Mapped[datetime]
+    replaced_at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(128))
 
 
 class AuditEntry(Base):

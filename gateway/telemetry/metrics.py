@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gateway.telemetry.feedback_metrics import FeedbackMetrics
 from gateway.telemetry.pool_metrics import PoolMetrics
 from gateway.telemetry.shadow_metrics import ShadowMetrics
 from gateway.telemetry.shown_gauge import ShownGauge
@@ -72,6 +73,7 @@ class Metrics:
         self.traffic = TrafficMetrics(registry)
         self.shadows = ShadowMetrics(registry)
         self.zero_shot = ZeroShotMetrics(registry)
+        self.feedback = FeedbackMetrics(registry)
         self._fault_code = _Bounded(_MAX_FAULT_CODES)
         self._requests = Counter(
             "diptych_gateway_requests_total",

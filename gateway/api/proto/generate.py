@@ -1,4 +1,4 @@
-"""Generates the stubs beside `classify.proto`: `python -m gateway.api.proto.generate`.
+"""Generates the stubs beside each `.proto`: `python -m gateway.api.proto.generate`.
 
 A test generates them anew and compares.
 """
@@ -9,7 +9,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-PROTO: Final = Path("gateway/api/proto/diptych/v1/classify.proto")
+PROTOS: Final = (
+    Path("gateway/api/proto/diptych/v1/classify.proto"),
+    Path("gateway/receipts/receipt.proto"),
+)
 """Relative to the repository's root, as the generated imports follow it."""
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
@@ -37,10 +40,16 @@ def generate(target: Path) -> list[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         arguments = ["protoc", f"-I{_ROOT}"]
         arguments += [f"--{kind}_out={scratch}" for kind in ("python", "pyi", "grpc_python")]
-        if protoc.main([*arguments, str(PROTO)]) != 0:
-            raise GenerationError(str(PROTO))
+        protos = [str(each) for each in PROTOS]
+        if protoc.main([*arguments, *protos]) != 0:
+            raise GenerationError(", ".join(protos))
         written = []
+        without_service = {
+            each.stem for each in PROTOS if "\nservice " not in (_ROOT / each).read_text()
+        }
         for made in sorted(Path(scratch).rglob("*_pb2*")):
+            if made.name.removesuffix("_pb2_grpc.py") in without_service:
+                continue
             file = target / made.relative_to(scratch)
             file.parent.mkdir(parents=True, exist_ok=True)
             partial = file.with_suffix(file.suffix + ".partial")
