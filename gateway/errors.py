@@ -43,6 +43,7 @@ StartError                           the process cannot start; for the operator
 ├── ReceiptKeysFileError             the file of receipt keys cannot be used
 ├── ExposedWithoutKeysError          other machines could reach it, and nothing asks for keys
 ├── TrafficFileError                 the file of experiments cannot be used
+├── TracingError                     requests are to be traced and cannot be
 ├── BindError                        an address to listen on is taken or not ours
 ├── EndpointAddressError             the address of a Triton cannot be read
 └── WorkerStartError                 a worker ended before it had served
@@ -486,6 +487,10 @@ class EndpointAddressError(StartError, ValueError):
             f"{address!r} is not the address of a Triton. Write host:port, or dns:///name:port for "
             "all addresses behind a name; an IPv6 address stands in brackets."
         )
+
+
+class TracingError(StartError):
+    """Requests are to be traced, and a package is missing or a variable cannot be used."""
 
 
 class WorkerStartError(StartError):

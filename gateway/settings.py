@@ -259,6 +259,11 @@ class Settings(BaseSettings):
         description="Share of the requests that went well that the log shows; of the others it "
         "shows all but refusals, which are most under overload.",
     )
+    has_tracing: bool = Field(
+        False,
+        description="Whether requests are traced with OpenTelemetry, which the extra `tracing` "
+        "brings; what is sampled and where it goes, the standard `OTEL_*` variables say.",
+    )
 
     @field_validator("database_url")
     @classmethod

@@ -20,6 +20,7 @@ from gateway.telemetry.feedback_metrics import FeedbackMetrics
 from gateway.telemetry.pool_metrics import PoolMetrics
 from gateway.telemetry.shadow_metrics import ShadowMetrics
 from gateway.telemetry.shown_gauge import ShownGauge
+from gateway.telemetry.trace_metrics import TraceMetrics
 from gateway.telemetry.traffic_metrics import TrafficMetrics
 from gateway.telemetry.zero_shot_metrics import ZeroShotMetrics
 
@@ -74,6 +75,7 @@ class Metrics:
         self.shadows = ShadowMetrics(registry)
         self.zero_shot = ZeroShotMetrics(registry)
         self.feedback = FeedbackMetrics(registry)
+        self.traces = TraceMetrics(registry)
         self._fault_code = _Bounded(_MAX_FAULT_CODES)
         self._requests = Counter(
             "diptych_gateway_requests_total",
