@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -52,6 +53,7 @@ from gateway.reuse.answers import ReusedAnswers, ReusePolicy
 from gateway.routing.router import Router
 from gateway.telemetry.exposition import expose
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.tracing.start import start_tracing
 from gateway.traffic.admin import TrafficAdmin
 from gateway.traffic.live import LiveTraffic
 from gateway.triton.outputs import rows_bytes
@@ -70,6 +72,7 @@ if TYPE_CHECKING:
     from gateway.remote_images.fetcher import ImageFetcher
     from gateway.settings import Settings
     from gateway.storage.database import Database
+    from gateway.telemetry.tracing.span import Tracer
     from gateway.triton.backend import InferenceBackend
     from gateway.worker_place import WorkerPlace
 
@@ -83,6 +86,7 @@ class Collaborators:
     settings: Settings
     place: WorkerPlace | None
     metrics: Metrics
+    tracer: Tracer
     access_log: AccessLog
     fleet: Fleet
     watch: Watch
@@ -122,11 +126,13 @@ def make_collaborators(
 
     Raises:
         ReceiptKeysFileError: the file of receipt keys cannot be used.
+        TracingError: requests are to be traced and cannot be.
     """
     workers = 1 if place is None else place.workers
     metrics = Metrics(CollectorRegistry())
     metrics.count_worker_start()
     metrics.set_api_keys(len(keys.records))
+    tracer = start_tracing(os.environ, place, metrics.traces, is_on=settings.has_tracing)
     pools = {Pool(name, SystemRandom()): targets for name, targets in settings.pools.items()}
     fleet = Fleet(list(pools), metrics, time.perf_counter)
     database = _make_database(settings)
@@ -155,7 +161,8 @@ def make_collaborators(
         settings=settings,
         place=place,
         metrics=metrics,
-        access_log=AccessLog(metrics, settings.access_log_success_ratio),
+        tracer=tracer,
+        access_log=AccessLog(metrics, settings.access_log_success_ratio, tracer),
         fleet=fleet,
         watch=Watch(
             fleet,
@@ -289,6 +296,8 @@ def create_app(parts: Collaborators) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         exception_handlers={HTTPException: pass_to_edge},
+        # Its own spans and logs would hold queries, and the texts of exceptions.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     # Added last is outermost: the edge sees what those within it refuse.
     app.add_middleware(

@@ -147,6 +147,7 @@ async def serve_until(
             await parts.image_fetcher.close()
         if parts.database is not None:
             await parts.database.close()
+        await parts.tracer.close()
 
 
 def _http_socket(settings: Settings, place: WorkerPlace | None) -> socket.socket:

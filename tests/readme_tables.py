@@ -16,6 +16,7 @@ from exporters.recipe_reference import describe_keys
 from gateway import settings as gateway_settings
 from gateway.api.problems import KINDS
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.tracing import names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,6 +87,15 @@ def problems() -> str:
     return table(("type", "HTTP", "gRPC", "when"), rows)
 
 
+def spans() -> str:
+    return table(("span", "what"), names.SPANS.items())
+
+
+def span_attributes() -> str:
+    rows = ((f"`{name}`", what) for name, what in names.ATTRIBUTES.items())
+    return table(("attribute", "says"), rows)
+
+
 def doctor_rules() -> str:
     rows = ((f"`{rule.code}`", rule.severity.value, rule.summary) for rule in RULES)
     return table(("code", "severity", "finds"), rows)
@@ -98,6 +108,8 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "settings": gateway_variables,
     "metrics": metrics,
     "problems": problems,
+    "spans": spans,
+    "span attributes": span_attributes,
     "doctor": doctor_rules,
 }
 

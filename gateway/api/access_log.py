@@ -1,4 +1,6 @@
-"""Counts each answered request and writes its line: all failures, and a sample of the successes.
+"""Counts each answered request, ends its span, and writes its line.
+
+Lines of all failures, and of a sample of the successes.
 
 Whether a success is written depends on its request id alone, so that the lines of one request are
 written by every replica and every service that decides alike, or by none (consistent sampling, as
@@ -12,14 +14,15 @@ import time
 import zlib
 from typing import TYPE_CHECKING, Final
 
+from gateway.api.request_span import QUIET_ROUTES, end_span
 from gateway.telemetry.logs import log_event
 
 if TYPE_CHECKING:
     from gateway.api.observation import Observation
     from gateway.telemetry.metrics import Metrics
+    from gateway.telemetry.tracing.span import Tracer
 
 _LOG: Final = logging.getLogger("gateway.access")
-_QUIET_ROUTES: Final = frozenset({"/livez", "/readyz", "/metrics"})  # probes, every few seconds
 _HASHES: Final = 2**32
 
 
@@ -29,14 +32,16 @@ class AccessLog:
     Args:
         metrics: where requests are counted; those who end requests count faults there too.
         success_ratio: share of the successes that is written, from 0 to 1.
+        tracer: those who begin requests begin their spans with it.
     """
 
-    def __init__(self, metrics: Metrics, success_ratio: float) -> None:
+    def __init__(self, metrics: Metrics, success_ratio: float, tracer: Tracer) -> None:
         self.metrics = metrics
+        self.tracer = tracer
         self._success_ratio = success_ratio
 
     def finish(self, observation: Observation, code: str) -> None:
-        """Counts an answered request, and writes its line.
+        """Counts an answered request, ends its span, and writes its line.
 
         Args:
             observation: what was noted of it.
@@ -46,8 +51,9 @@ class AccessLog:
         self.metrics.observe_request(
             observation.route, observation.variant, observation.modalities, code, spent_s
         )
+        end_span(observation, code)
         level = logging.INFO
-        if observation.is_refused or observation.route in _QUIET_ROUTES:
+        if observation.is_refused or observation.route in QUIET_ROUTES:
             level = logging.DEBUG
         if observation.error is not None:
             level = logging.ERROR
@@ -58,12 +64,14 @@ class AccessLog:
             if zlib.crc32(observation.request_id.encode()) >= self._success_ratio * _HASHES:
                 return
             sample = {"sample_ratio": self._success_ratio}
+        trace_id = observation.span.trace_id
         log_event(
             _LOG,
             level,
             "request",
             error=observation.error,
             request_id=observation.request_id,
+            **({} if trace_id is None else {"trace_id": trace_id}),
             method=observation.method,
             route=observation.route,
             key_id=observation.key_id,

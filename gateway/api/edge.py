@@ -1,4 +1,4 @@
-"""The edge that every HTTP request passes: request id, metrics, access log, errors to problems.
+"""The edge that every HTTP request passes: request id, span, metrics, log, errors to problems.
 
 Plain ASGI: Starlette's `BaseHTTPMiddleware` runs each request in a task and copies its messages.
 """
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from gateway.api.http_protocol import ARRIVED_KEY
 from gateway.api.observation import Observation, request_id_from
 from gateway.api.problems import MEDIA_TYPE, Problem, routing_problem
+from gateway.api.request_span import UNMATCHED, begin_http_span
 from gateway.api.security_headers import ON_EVERY_ANSWER
 from gateway.errors import ClientDisconnectedError
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from gateway.api.access_log import AccessLog
 
 _SCOPE_KEY: Final = "diptych.observation"
-_UNMATCHED: Final = "unmatched"
 _CLIENT_CLOSED: Final = "499"
 
 
@@ -68,8 +68,11 @@ class Edge:
             return
         sent = Headers(scope=scope)
         request_id = request_id_from(sent.get("x-request-id"))
-        observation = Observation(request_id, scope["method"], _UNMATCHED)
+        observation = Observation(request_id, scope["method"], UNMATCHED)
         observation.arrived_s = scope.get(ARRIVED_KEY, observation.arrived_s)
+        observation.span = begin_http_span(
+            self._access_log.tracer, observation, scope["path"], scope["scheme"], sent
+        )
         scope[_SCOPE_KEY] = observation
         status: int | None = None
 
@@ -85,7 +88,8 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_noted)
+            with observation.span:
+                await self._app(scope, receive, send_noted)
         except ClientDisconnectedError as error:
             observation.error_code = error.code
         except Exception as error:  # noqa: BLE001 - the process's edge: nothing may pass

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.telemetry.tracing import names
+from gateway.telemetry.tracing.span import stage
+
 if TYPE_CHECKING:
     from gateway.admission.admission import Ticket
     from gateway.admission.arrival import Arrival
@@ -39,7 +42,16 @@ class Entrance:
             AdmissionRefusedError: its caller's rate is used up, there is no place, or the answer
                 could not come in time.
         """
-        self.rate_limits.check(principal, arrival.priority)
-        ticket = self.admission.admit(arrival, kind)
-        self.rate_limits.take(principal)
+        with stage(names.ADMISSION) as span:
+            self.rate_limits.check(principal, arrival.priority)
+            ticket = self.admission.admit(arrival, kind)
+            self.rate_limits.take(principal)
+            placement = ticket.placement
+            span.note(
+                {
+                    names.PRIORITY: arrival.priority,
+                    names.POOL: placement.pool if placement else None,
+                    names.DEGRADED: placement.degraded if placement else None,
+                }
+            )
         return ticket

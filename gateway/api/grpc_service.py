@@ -20,6 +20,7 @@ from gateway.api.lessons import learn
 from gateway.api.observation import Observation, request_id_from
 from gateway.api.problems import Problem, to_problem
 from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
+from gateway.api.request_span import GRPC, begin_grpc_span
 from gateway.api.subject import subject_of
 from gateway.errors import AccessError, DrainingError
 from gateway.identity.principal import Scope, require
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
     from gateway.classification.live import LiveClassifier
     from gateway.identity.principal import Principal
     from gateway.readiness import Readiness
+    from gateway.telemetry.tracing.span import ServerSpan
 
 PROBLEM_KEY: Final = "diptych-problem-bin"
 _REQUEST_ID_KEY: Final = "x-request-id"
-_METHOD: Final = "GRPC"
 _SERVICE: Final = classify_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
 
 
@@ -157,6 +158,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         try:
             self._authenticate(caller, observation)
         except AccessError as error:
+            observation.span = self._begin_span(observation, caller)
             problem = observation.note_error(error, self._access_log.metrics)
             self._access_log.finish(observation, problem.kind.grpc_status.name)
             await _abort(context, problem, observation.request_id)
@@ -173,7 +175,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         caller: _Caller,
         request_id: str,
     ) -> classify_pb2.ClassifyStreamResponse:
-        observation = Observation(request_id, _METHOD, _route("ClassifyStream"))
+        observation = Observation(request_id, GRPC, _route("ClassifyStream"))
         status = grpc.StatusCode.CANCELLED
         try:
             result = await self._answer(message.request, observation, caller, None)
@@ -188,7 +190,21 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         finally:
             self._access_log.finish(observation, status.name)
 
+    def _begin_span(self, observation: Observation, caller: _Caller) -> ServerSpan:
+        return begin_grpc_span(self._access_log.tracer, observation, caller.said)
+
     async def _answer(
+        self,
+        message: classify_pb2.ClassifyRequest,
+        observation: Observation,
+        caller: _Caller,
+        time_remaining_s: float | None,
+    ) -> classify_pb2.ClassifyResponse:
+        observation.span = self._begin_span(observation, caller)
+        with observation.span:
+            return await self._classify(message, observation, caller, time_remaining_s)
+
+    async def _classify(
         self,
         message: classify_pb2.ClassifyRequest,
         observation: Observation,
@@ -238,7 +254,7 @@ def _request_id(context: grpc.aio.ServicerContext) -> str:
 
 
 def _observe(context: grpc.aio.ServicerContext, method: str) -> Observation:
-    return Observation(_request_id(context), _METHOD, _route(method))
+    return Observation(_request_id(context), GRPC, _route(method))
 
 
 async def _abort(context: grpc.aio.ServicerContext, problem: Problem, request_id: str) -> None:

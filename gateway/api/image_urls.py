@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import GatewayError, InvalidInputError, MalformedRequestError
 from gateway.remote_images.locations import FIELD
+from gateway.telemetry.tracing import names
+from gateway.telemetry.tracing.span import stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +53,8 @@ class ImageUrls:
                 field=FIELD,
             )
         left_s = max(0.0, deadline.left_s(time.perf_counter()))
-        image = await self._fetcher.fetch(item.image_url, left_s)
+        with stage(names.FETCH):
+            image = await self._fetcher.fetch(item.image_url, left_s)
         return replace(item, image=image, image_url=None)
 
     async def fetch_admitted(self, item: Item, ticket: Ticket) -> Item:

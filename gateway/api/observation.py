@@ -20,6 +20,7 @@ from gateway.errors import (
     RequestError,
 )
 from gateway.telemetry.metrics import NONE, Metrics
+from gateway.telemetry.tracing.span import NULL_SPAN, ServerSpan
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
 SEVERAL: Final = "several"
@@ -49,6 +50,7 @@ class Observation:
         is_refused: whether admission refused it; under overload these are most, and the log would
             cost more than the refusal: they are counted, and logged at DEBUG.
         arrived_s: when the request began to arrive, by `time.perf_counter`.
+        span: its span, while tracing is on.
     """
 
     request_id: str
@@ -61,6 +63,7 @@ class Observation:
     error: BaseException | None = None
     is_refused: bool = False
     arrived_s: float = field(default_factory=time.perf_counter)
+    span: ServerSpan = NULL_SPAN
 
     def note_item(self, variant: str | None, modalities: str | None) -> None:
         """Notes the variant and modality set of one of possibly several items."""

@@ -29,6 +29,8 @@ from gateway.errors import (
     GatewayError,
     UnsupportedContentTypeError,
 )
+from gateway.telemetry.tracing import names
+from gateway.telemetry.tracing.span import stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,8 +125,9 @@ class ClassificationApi:
     async def classify(self, request: Request) -> Response:
         """An image file, a text, or both; as a form or as JSON."""
         observation, ticket = observation_of(request), ticket_of(request)
-        async with receive_timeout(ticket.deadline):
-            item = await self._read_item(request)
+        with stage(names.RECEIVE):
+            async with receive_timeout(ticket.deadline):
+                item = await self._read_item(request)
         item = await self._image_urls.fetch_admitted(item, ticket)
         job = await self._prepare(item, _origin(request), observation)
         ticket.start(job.kinds, job.places)
@@ -136,9 +139,10 @@ class ClassificationApi:
         """The items run side by side. A bad item fails alone; the answer keeps their order."""
         observation, ticket = observation_of(request), ticket_of(request)
         _require_media_type(request, _JSON)
-        async with receive_timeout(ticket.deadline):
-            body = await read_body(request, self._limits.max_batch_body_bytes)
-        sent = await json_body.read_items(body, self._limits)
+        with stage(names.RECEIVE):
+            async with receive_timeout(ticket.deadline):
+                body = await read_body(request, self._limits.max_batch_body_bytes)
+            sent = await json_body.read_items(body, self._limits)
         self._rate_limits.take(principal_of(request), len(sent) - 1)  # the gate took one
         items = await self._image_urls.fetch_batch(sent, ticket)
         origin = _origin(request)

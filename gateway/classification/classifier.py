@@ -20,6 +20,8 @@ from gateway.placement import Degraded, Placement
 from gateway.pools.call import Call
 from gateway.reuse.equality import Question
 from gateway.reuse.source import Source
+from gateway.telemetry.tracing import names
+from gateway.telemetry.tracing.span import stage
 from gateway.triton.outputs import ABSENT, Trace, read_row, read_trace
 from gateway.zero_shot.embeddings import LabelAsker
 from gateway.zero_shot.fit import require_fit
@@ -87,7 +89,19 @@ class Classifier:
         modalities = request.modalities
         outcome = "ok"
         try:
-            return await self._classify(request, variant, on_reused, label_work)
+            with stage(
+                names.CLASSIFY, {names.VARIANT: variant.name, names.MODALITIES: modalities}
+            ) as span:
+                answer = await self._classify(request, variant, on_reused, label_work)
+                span.note(
+                    {
+                        names.DIGEST: answer.digest,
+                        names.SOURCE: answer.source,
+                        names.POOL: answer.placement.pool,
+                        names.DEGRADED: answer.placement.degraded,
+                    }
+                )
+            return answer
         except GatewayError as error:
             outcome = error.code
             if isinstance(error, RequestError):
@@ -114,7 +128,8 @@ class Classifier:
         labels_ms: float | None = None
         if request.labels is not None:
             asker = LabelAsker(request.deadline, request.request_id, request.placement, label_work)
-            embedded = await self.labels.embed(request.labels, variant, asker)
+            with stage(names.LABELS):
+                embedded = await self.labels.embed(request.labels, variant, asker)
             labels_ms = (time.perf_counter() - began_s) * _MS
         inputs: dict[str, bytes] = {}
         if request.image is not None:
@@ -138,13 +153,15 @@ class Classifier:
         model = variant.ensembles[modalities].model
         key = await self._reuse.key(Question(request.caller, model, digests, inputs))
         called_s = time.perf_counter()
-        served, source = await self._reuse.answer(key, compute, request.deadline, on_reused)
+        with stage(names.TRITON):
+            served, source = await self._reuse.answer(key, compute, request.deadline, on_reused)
         answered_s = time.perf_counter()
         is_own = source is Source.COMPUTED
         # A server answers with the digest that it has; the answer says which.
         outputs, variant = served.outputs, served.variant
-        reading = await self._read(embedded, served, modalities, request.top_k)
-        image, text = _read_traces(outputs, modalities) if is_own else (ABSENT, ABSENT)
+        with stage(names.RESPOND):
+            reading = await self._read(embedded, served, modalities, request.top_k)
+            image, text = _read_traces(outputs, modalities) if is_own else (ABSENT, ABSENT)
         finished_s = time.perf_counter()
         timings = StageTimings(
             receive_ms=(called_s - request.deadline.arrived_s) * _MS - (labels_ms or 0.0),
@@ -193,7 +210,7 @@ class Classifier:
     def _observe(self, answer: Classification) -> None:
         self._metrics.pools.count_answer(answer.placement)
         timings = answer.timings
-        for stage, spent_ms in (
+        for name, spent_ms in (
             ("receive", timings.receive_ms),
             ("labels", timings.labels_ms),
             ("triton", timings.triton_ms if answer.source is Source.COMPUTED else None),
@@ -204,7 +221,7 @@ class Classifier:
             ("respond", timings.respond_ms),
         ):
             if spent_ms is not None:
-                self._metrics.observe_stage(stage, spent_ms / _MS)
+                self._metrics.observe_stage(name, spent_ms / _MS)
         if answer.image_batch_size is not None:
             self._metrics.observe_batch_size("image", answer.image_batch_size)
         if answer.text_batch_size is not None:

@@ -18,9 +18,12 @@ from gateway.classification.outputs import probabilities
 from gateway.classification.values import Scores
 from gateway.contract import tensors
 from gateway.errors import GatewayError, VariantUnavailableError
+from gateway.pools.call_span import call_span
 from gateway.pools.endpoint import EndpointState
 from gateway.reuse.source import Source
 from gateway.routing.hashing import uniform
+from gateway.telemetry.tracing import names
+from gateway.telemetry.tracing.span import stage
 from gateway.triton.outputs import read_row
 
 if TYPE_CHECKING:
@@ -108,7 +111,8 @@ class Shadows:
     ) -> None:
         try:
             called_s = self._clock()
-            scores = await self._ask(shadow, request, answer.modalities)
+            with stage(names.SHADOW, {names.SHADOW_NAME: shadow.name}):
+                scores = await self._ask(shadow, request, answer.modalities)
             spent_s = self._clock() - called_s
         except GatewayError as error:
             self._metrics.count(shadow.name, error.code)
@@ -143,12 +147,13 @@ class Shadows:
             inputs[tensors.IMAGE] = request.image
         if modalities.has_text and request.text is not None:
             inputs[tensors.TEXT] = request.text.encode()
-        outputs = await endpoint.backend.infer(
-            ensemble.model,
-            inputs,
-            timeout_s=shadow.deadline_ms / 1000,
-            request_id=request.request_id,
-        )
+        with call_span(endpoint, variant):
+            outputs = await endpoint.backend.infer(
+                ensemble.model,
+                inputs,
+                timeout_s=shadow.deadline_ms / 1000,
+                request_id=request.request_id,
+            )
         logits = read_row(outputs, tensors.LOGITS, len(variant.labels))
         return Scores(logits, variant.labels, ensemble.manifest.temperature)
 

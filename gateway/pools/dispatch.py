@@ -24,6 +24,7 @@ from gateway.errors import (
 )
 from gateway.placement import Degraded, Placement
 from gateway.pools.call import Served
+from gateway.pools.call_span import call_span
 from gateway.pools.retry_budget import RetryBudget
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class _Route:
     pool: Pool
     endpoint: Endpoint
     degraded: Degraded | None
+    attempt: int
+    reason: str | None
 
 
 class Dispatcher:
@@ -139,12 +142,19 @@ class Dispatcher:
         variant = endpoint.catalog.variants[call.variant]
         has_succeeded: bool | None = None
         try:
-            outputs = await endpoint.backend.infer(
-                variant.ensembles[call.modalities].model,
-                call.inputs,
-                timeout_s=attempt.timeout_s,
-                request_id=call.request_id,
-            )
+            with call_span(
+                endpoint,
+                variant,
+                degraded=route.degraded,
+                attempt=route.attempt,
+                reason=route.reason,
+            ):
+                outputs = await endpoint.backend.infer(
+                    variant.ensembles[call.modalities].model,
+                    call.inputs,
+                    timeout_s=attempt.timeout_s,
+                    request_id=call.request_id,
+                )
         except BackendUnavailableError:
             has_succeeded = False
             raise
@@ -191,7 +201,9 @@ class Dispatcher:
             self._metrics.count_ejection(pool.name, cause)
             self._fleet.show_states()
 
-    def _pick(self, call: Call, tried: Sequence[Endpoint]) -> _Route | None:
+    def _pick(
+        self, call: Call, tried: Sequence[Endpoint], reason: str | None = None
+    ) -> _Route | None:
         now_s, placement = self._clock(), call.placement
         pools = self._fleet.pools
         if placement is not None:
@@ -199,7 +211,8 @@ class Dispatcher:
         for pool in pools:
             endpoint = pool.pick(call.variant, now_s, tried)
             if endpoint is not None:
-                return _Route(pool, endpoint, self._degraded(call, pool, tried))
+                degraded = self._degraded(call, pool, tried)
+                return _Route(pool, endpoint, degraded, len(tried) + 1, reason)
         return None
 
     def _degraded(self, call: Call, pool: Pool, tried: Sequence[Endpoint]) -> Degraded | None:
@@ -215,7 +228,7 @@ class Dispatcher:
         self, call: Call, left: _Route, tried: Sequence[Endpoint], reason: str
     ) -> _Route | None:
         """Returns whom to ask after a failure, or None; either way it is counted."""
-        route = self._pick(call, tried) if len(tried) < MAX_TRIES else None
+        route = self._pick(call, tried, reason) if len(tried) < MAX_TRIES else None
         now_s = self._clock()
         withheld = None
         if route is None:

@@ -15,6 +15,8 @@ import numpy as np
 from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 
 from gateway.errors import BackendError
+from gateway.telemetry.tracing import names
+from gateway.telemetry.tracing.span import current_span
 from gateway.triton.faults import to_gateway_error
 
 if TYPE_CHECKING:
@@ -63,12 +65,23 @@ class TritonBackend:
     async def infer(
         self, model: str, inputs: Mapping[str, bytes], *, timeout_s: float, request_id: str
     ) -> Mapping[str, Row]:
-        """Runs one item through a model. See `InferenceBackend.infer`."""
+        """Runs one item through a model, within the trace of the current span.
+
+        See `InferenceBackend.infer`.
+        """
         request = service_pb2.ModelInferRequest(model_name=model, id=request_id)
         for name, content in inputs.items():
             request.inputs.add(name=name, datatype="BYTES", shape=(1, 1))  # batch, elements
             request.raw_input_contents.append(_LENGTH.pack(len(content)) + content)
-        response = await self._call(self._stub.ModelInfer, request, timeout_s)
+        span = current_span()
+        try:
+            response = await self._stub.ModelInfer(
+                request, timeout=timeout_s, metadata=span.headers
+            )
+        except grpc.aio.AioRpcError as error:
+            span.note({names.RPC_STATUS: error.code().name})
+            raise to_gateway_error(error) from error
+        span.note({names.RPC_STATUS: "OK"})
         if len(response.outputs) != len(response.raw_output_contents):
             raise BackendError(f"{model}: outputs without raw contents")
         rows: dict[str, Row] = {}

@@ -38,6 +38,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         repository: manifest JSON by model name; None stands for a model without manifest.
         is_ready: what ServerReady says.
         requests: every ModelInfer request that was received.
+        metadata: what came along with each of them.
         cancelled: how many ModelInfer calls were cancelled by the client.
         running: how many ModelInfer calls are running.
         release: calls with the text "wait" wait for it.
@@ -55,6 +56,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         )
         self.is_ready = True
         self.requests: list[Any] = []
+        self.metadata: list[dict[str, Any]] = []
         self.cancelled = 0
         self.running = 0
         self.most_running = 0
@@ -113,6 +115,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:
         self.requests.append(request)
+        self.metadata.append(dict(context.invocation_metadata()))
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:

@@ -16,6 +16,7 @@ from gateway.errors import (
     OverloadedError,
 )
 from gateway.telemetry.metrics import Metrics
+from gateway.telemetry.tracing.span import NullTracer
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_access_log_writes_its_share_of_successes_and_counts_all(
     metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    log = AccessLog(metrics, success_ratio=0.1)
+    log = AccessLog(metrics, success_ratio=0.1, tracer=NullTracer())
     for number in range(5_000):
         log.finish(observe(number), "200")
     # 500 of 5,000, give or take five standard deviations of a binomial.
@@ -49,7 +50,7 @@ def test_access_log_same_request_is_written_by_all_or_none(
     metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    for log in (AccessLog(metrics, success_ratio=0.3), AccessLog(metrics, success_ratio=0.3)):
+    for log in [AccessLog(metrics, success_ratio=0.3, tracer=NullTracer()) for _ in range(2)]:
         for number in range(100):
             log.finish(observe(number), "OK")
     ids = [line["request_id"] for line in lines(caplog)]
@@ -70,7 +71,7 @@ def test_access_log_writes_every_failure(
     metrics: Metrics, caplog: pytest.LogCaptureFixture, error: Exception | None, code: str
 ) -> None:
     caplog.set_level(logging.INFO)
-    log = AccessLog(metrics, success_ratio=0.0)
+    log = AccessLog(metrics, success_ratio=0.0, tracer=NullTracer())
     for number in range(20):
         observation = observe(number)
         if error is not None:
@@ -83,7 +84,7 @@ def test_access_log_writes_every_failure(
 def test_access_log_refusals_and_probes_are_written_at_debug_alone(
     metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    log = AccessLog(metrics, success_ratio=1.0)
+    log = AccessLog(metrics, success_ratio=1.0, tracer=NullTracer())
     for level, count in ((logging.INFO, 0), (logging.DEBUG, 2)):
         caplog.set_level(level)
         refused = observe()
