@@ -30,6 +30,7 @@ from gateway.api.image_urls import ImageUrls
 from gateway.api.label_sets import LabelSetsApi
 from gateway.api.openapi import DocumentedApi
 from gateway.api.operations import OperationsApi
+from gateway.api.pages.routes import PagesApi
 from gateway.api.rest import ClassificationApi
 from gateway.api.traffic_api import TrafficApi
 from gateway.api.unrouted import pass_to_edge
@@ -340,6 +341,8 @@ def create_app(parts: Collaborators) -> FastAPI:
         TrafficApi(parts.traffic, lambda: parts.fleet.catalog, parts.router, parts.metrics).routes()
     )
     app.include_router(AdminApi(parts.traffic_admin, parts.traffic).routes())
+    if parts.settings.has_pages:
+        app.include_router(PagesApi(parts.settings.samples_folder).routes())
     return app
 
 

@@ -237,6 +237,16 @@ class Settings(BaseSettings):
         le=300,
         description="Time between two looks at the file and the database, in seconds.",
     )
+    has_pages: bool = Field(
+        True,
+        description="Whether `/` and `/experiments` are served: pages for people, open to everyone "
+        "and empty without a key where keys are needed.",
+    )
+    samples_folder: Path | None = Field(
+        None,
+        description="Folder of examples that the page offers: in it one folder a variant, with "
+        "`sample.json` and images, as the exporters leave them; unset: none.",
+    )
     drain_delay_s: float = Field(
         0.5,
         ge=0,

@@ -11,6 +11,7 @@ from deploy.local.service import Endpoint, Launch, Service
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(kw_only=True)
@@ -27,6 +28,7 @@ class GatewayServer(Service):
         triton_grpc_url: `host:port` of Triton.
         probe_host: an address at which this machine reaches `host`.
         database_url: where experiments and audit are kept, unless the environment says.
+        samples_folder: what the page offers to try, unless the environment says.
         variables: further settings, which win over those of the environment.
     """
 
@@ -38,6 +40,7 @@ class GatewayServer(Service):
     triton_grpc_url: str
     probe_host: str
     database_url: str | None = None
+    samples_folder: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -58,5 +61,7 @@ class GatewayServer(Service):
         defaults = {}
         if self.database_url is not None:
             defaults["DIPTYCH_GATEWAY_DATABASE_URL"] = self.database_url
+        if self.samples_folder is not None:
+            defaults["DIPTYCH_GATEWAY_SAMPLES_FOLDER"] = str(self.samples_folder)
         environment = {**defaults, **os.environ, **addresses, **self.variables}
         return Launch((sys.executable, "-m", "gateway"), environment)

@@ -100,6 +100,7 @@ def _services(settings: Settings, selection: Selection) -> tuple[BundledTriton, 
         grpc_port=settings.gateway_grpc_port,
         triton_grpc_url=triton.grpc_url,
         database_url=f"sqlite:///{settings.local_folder.absolute() / 'diptych.sqlite3'}",
+        samples_folder=settings.workspace.absolute() / "samples",
         log_path=logs / "gateway.log",
         stop_grace_s=settings.stop_grace_s,
     )
@@ -128,6 +129,7 @@ def _announce(console: Console, settings: Settings, selection: Selection, took_s
     served = ", ".join(f"{name}@{digest[:12]}" for name, digest in selection.digests.items())
     host, url = settings.reachable_host, settings.gateway_url
     _say(console, f"Ready after {took_s:.1f} s, serving {served}")
+    _say(console, f"  Page     {url}/")
     _say(console, f"  REST     {url}/v1/classify")
     _say(console, f"  API page {url}/docs")
     _say(console, f"  gRPC     {host}:{settings.gateway_grpc_port}")

@@ -20,7 +20,7 @@ _MOST_LABELS: Final = 8  # as many as a command line bears
 
 
 def write_zero_shot_sample(towers: AlignedTowers, workspace: Workspace) -> Path:
-    """Writes the held-out example whose own label is nearest to it, among a few others.
+    """Writes the held-out example whose own label is nearest to it, among a few other labels.
 
     Returns:
         The folder.
@@ -35,4 +35,6 @@ def write_zero_shot_sample(towers: AlignedTowers, workspace: Workspace) -> Path:
     is_right = cosines.argmax(dim=-1) == truth
     best = int((cosines.gather(1, truth[:, None])[:, 0] + is_right).argmax())
     folder = workspace.sample_folder(towers.recipe.name)
-    return save_sample(examples[rows[best]], folder, labels)
+    return save_sample(
+        examples[rows[best]], folder, labels, further=(examples[row] for row in rows)
+    )

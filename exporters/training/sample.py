@@ -1,10 +1,10 @@
-"""One held-out example to try the served model with: the launcher's first request."""
+"""Held-out examples to try the served model with: the launcher's first, and the page's gallery."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
@@ -15,45 +15,74 @@ from exporters.training.logits import logits_of
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from exporters.data import Example
     from exporters.training.variant import TrainedVariant
     from exporters.workspace import Workspace
 
+_MOST_FURTHER: Final = 9  # as many as a person looks through
+
 
 def write_sample(variant: TrainedVariant, workspace: Workspace) -> Path:
-    """Writes `sample.json` (image, text, label) and the image beside it.
+    """Writes `sample.json` (image, text, label, further examples) and the images beside it.
 
     Returns:
         The folder.
     """
-    return save_sample(_surest_right_example(variant), workspace.sample_folder(variant.recipe.name))
+    return save_sample(
+        _surest_right_example(variant),
+        workspace.sample_folder(variant.recipe.name),
+        further=variant.holdout_examples,
+    )
 
 
-def save_sample(example: Example, folder: Path, labels: Sequence[str] = ()) -> Path:
-    """Writes one example.
+def save_sample(
+    example: Example,
+    folder: Path,
+    labels: Sequence[str] = (),
+    *,
+    further: Iterable[Example] = (),
+) -> Path:
+    """Writes one example, and of others the first of each label, whatever is answered to them.
 
     Args:
         example: what is written.
         folder: appears whole or not at all.
         labels: what it is to be classified into, where the variant has no labels of its own.
+        further: others; at most nine are written.
 
     Returns:
         The folder.
     """
+    others = _first_of_each_label(further, example)[:_MOST_FURTHER]
     sample = {
-        "image": example.image.name,
-        "text": example.text,
-        "label": example.label,
+        **_described(example),
         "labels": list(labels),
+        "further": [_described(each) for each in others],
     }
     with atomic_folder(folder) as unfinished:
-        shutil.copyfile(example.image, unfinished / example.image.name)
+        for each in (example, *others):
+            shutil.copyfile(each.image, unfinished / each.image.name)
         text = json.dumps(sample, indent=2, ensure_ascii=False)
         (unfinished / "sample.json").write_text(text + "\n", encoding="utf-8")
     return folder
+
+
+def _described(example: Example) -> dict[str, str]:
+    return {"image": example.image.name, "text": example.text, "label": example.label}
+
+
+def _first_of_each_label(examples: Iterable[Example], but: Example) -> list[Example]:
+    """Returns them with file names that differ from each other and from that of `but`."""
+    found: dict[str, Example] = {}
+    names = {but.image.name}
+    for each in examples:
+        if each.label and each.label not in found and each.image.name not in names:
+            found[each.label] = each
+            names.add(each.image.name)
+    return list(found.values())
 
 
 def _surest_right_example(variant: TrainedVariant) -> Example:

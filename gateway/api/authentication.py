@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.api.caller import API_KEY
 from gateway.api.edge import observation_in
+from gateway.api.pages.files import PAGE_PATHS
 from gateway.errors import UnauthenticatedError
 
 if TYPE_CHECKING:
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from gateway.identity.key_ring import KeyRing
     from gateway.identity.principal import Principal
 
-OPEN_PATHS: Final = frozenset(
-    {"/", "/docs", "/experiments", "/livez", "/metrics", "/openapi.json", "/readyz"}
-)
+OPEN_PATHS: Final = PAGE_PATHS | {"/docs", "/livez", "/metrics", "/openapi.json", "/readyz"}
 """What everyone may read: probes, metrics and pages. They hold no payload and no key; what a page
 shows of the service it asks for itself, with the key that a person gives it."""
 
