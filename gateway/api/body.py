@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from gateway.errors import (
     ClientDisconnectedError,
-    DeadlineExceededError,
     MalformedRequestError,
     PayloadTooLargeError,
+    RequestTimeoutError,
 )
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ async def receive_timeout(deadline: Deadline) -> AsyncIterator[None]:
     """Ends the reading of a body when the time of its request is spent.
 
     Raises:
-        DeadlineExceededError: it is.
+        RequestTimeoutError: it is: the client was too slow, not the service.
     """
     # A client that sends a byte now and then must not hold a place in flight.
     try:
         async with asyncio.timeout(max(0.0, deadline.left_s(time.perf_counter()))):
             yield
     except TimeoutError as error:
-        raise DeadlineExceededError from error
+        raise RequestTimeoutError("body", deadline.budget_s) from error
 
 
 class CancelOnDisconnect:

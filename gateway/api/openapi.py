@@ -37,8 +37,8 @@ _OF_RULES: Final = frozenset(
 
 # Of the problems' statuses those that a classifying route answers with. 499 is what the log says of
 # a client that left; nobody receives it.
-_CLASSIFYING: Final = frozenset({400, 401, 403, 404, 413, 415, 422, 429, 500, 503, 504})
-_OF_LABEL_SETS: Final = frozenset({400, 401, 403, 404, 409, 413, 422, 500, 501, 503, 504})
+_CLASSIFYING: Final = frozenset({400, 401, 403, 404, 408, 413, 415, 422, 429, 500, 503, 504})
+_OF_LABEL_SETS: Final = frozenset({400, 401, 403, 404, 408, 409, 413, 422, 500, 501, 503, 504})
 
 CLASSIFY_REQUEST: Final[dict[str, Any]] = {
     "requestBody": {

@@ -134,7 +134,7 @@ async def test_trickled_body_gives_its_place_back_and_then_its_connection(
         assert await is_served(gateway)
         answers = await asyncio.gather(*(each.read_to_end() for each in slow))
         await asyncio.gather(*sending)
-        assert all(each.startswith(b"HTTP/1.1 504 ") for each in answers)
+        assert all(each.startswith(b"HTTP/1.1 408 ") for each in answers)
         assert (await ends(gateway))["body_late"] == 4
 
 
