@@ -127,6 +127,10 @@ bench-compression: export ## serve the demo in int8 beside fp32: how much more i
 tools: venv ## fetch the programs that check deploy/ (helm, trivy, Prometheus, ...) into .diptych/tools
 	@$(BIN)/python -m deploy.tools
 
+.PHONY: deploy-check
+deploy-check: tools ## all static checks of deploy/: the Helm chart by real Helms, schemas, rules, scanners
+	@$(BIN)/python -m deploy.helm check
+
 # --- the environment ---------------------------------------------------------------------------
 
 .PHONY: machine

@@ -1,0 +1,48 @@
+{{- /* Environment of the gateway. Argument: root. */ -}}
+{{- define "diptych.gatewayEnv" -}}
+{{- $gateway := .Values.gateway -}}
+- name: DIPTYCH_GATEWAY_HTTP_HOST
+  value: 0.0.0.0
+- name: DIPTYCH_GATEWAY_GRPC_HOST
+  value: 0.0.0.0
+- name: DIPTYCH_GATEWAY_WORKERS
+  value: {{ $gateway.workers | quote }}
+- name: DIPTYCH_GATEWAY_API_KEYS_FILE
+  value: /etc/diptych/api-keys/{{ $gateway.apiKeys.key }}
+{{- if .Values.gpuPool.enabled }}
+- name: DIPTYCH_GATEWAY_TRITON_GPU_ENDPOINTS
+  value: dns:///{{ include "diptych.tritonName" (dict "root" . "pool" "gpu") }}:8001
+{{- end }}
+{{- if .Values.cpuPool.enabled }}
+- name: DIPTYCH_GATEWAY_TRITON_CPU_ENDPOINTS
+  value: dns:///{{ include "diptych.tritonName" (dict "root" . "pool" "cpu") }}:8001
+{{- end }}
+- name: DIPTYCH_GATEWAY_DRAIN_DELAY_S
+  value: {{ $gateway.drainDelaySeconds | quote }}
+- name: DIPTYCH_GATEWAY_DRAIN_TIMEOUT_S
+  value: {{ $gateway.drainTimeoutSeconds | quote }}
+{{- if $gateway.experiments }}
+- name: DIPTYCH_GATEWAY_EXPERIMENTS_FILE
+  value: /etc/diptych/experiments/experiments.toml
+{{- end }}
+{{- include "diptych.databaseEnv" . }}
+{{- range $name, $value := $gateway.settings }}
+- name: DIPTYCH_GATEWAY_{{ $name }}
+  value: {{ $value | toString | quote }}
+{{- end }}
+{{- with $gateway.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "diptych.databaseEnv" -}}
+{{- with .Values.gateway.database }}
+{{- if .existingSecret }}
+- name: DIPTYCH_GATEWAY_DATABASE_URL
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}
+{{- end -}}
