@@ -75,6 +75,10 @@ def up(  # noqa: PLR0913  # typer: one parameter an option
     triton_http_port: Annotated[int | None, _setting("triton_http_port")] = None,
     triton_grpc_port: Annotated[int | None, _setting("triton_grpc_port")] = None,
     triton_metrics_port: Annotated[int | None, _setting("triton_metrics_port")] = None,
+    trace: Annotated[
+        bool,
+        typer.Option("--trace", help="Send OpenTelemetry traces of the gateway and Triton."),
+    ] = False,
 ) -> None:
     """Start both in the foreground, restart what dies, stop both on Ctrl-C."""
     with _told_in_one_sentence():
@@ -89,6 +93,7 @@ def up(  # noqa: PLR0913  # typer: one parameter an option
             triton_http_port=triton_http_port,
             triton_grpc_port=triton_grpc_port,
             triton_metrics_port=triton_metrics_port,
+            has_tracing=trace or None,
         )
         launcher.run(settings, _out, has_sample=sample)
 

@@ -92,6 +92,7 @@ def _services(settings: Settings, selection: Selection) -> tuple[BundledTriton, 
         metrics_port=settings.triton_metrics_port,
         log_path=logs / "triton.log",
         runtime_folder=settings.triton_runtime_folder,
+        trace_url=settings.triton_trace_url if settings.has_tracing else None,
     )
     gateway = GatewayServer(
         host=settings.host,
@@ -103,6 +104,7 @@ def _services(settings: Settings, selection: Selection) -> tuple[BundledTriton, 
         samples_folder=settings.workspace.absolute() / "samples",
         log_path=logs / "gateway.log",
         stop_grace_s=settings.stop_grace_s,
+        variables={"DIPTYCH_GATEWAY_HAS_TRACING": "true"} if settings.has_tracing else {},
     )
     return triton, gateway
 
@@ -138,6 +140,9 @@ def _announce(console: Console, settings: Settings, selection: Selection, took_s
         f"  metrics  {url}/metrics and "
         f"http://{_TRITON_HOST}:{settings.triton_metrics_port}/metrics",
     )
+    if settings.has_tracing:
+        _say(console, "  traces   sent as the OTEL_* variables say; by default to localhost:4317")
+        _say(console, f"           Triton's to {settings.triton_trace_url}")
     _say(console, f"  logs     {settings.local_folder / 'logs'}")
 
 

@@ -70,6 +70,17 @@ class Settings(BaseSettings):
         description="Longest pause: it doubles with each death in a row, in seconds.",
     )
 
+    has_tracing: bool = Field(
+        False,
+        description="Whether the gateway and Triton send OpenTelemetry traces; the standard "
+        "`OTEL_*` variables say where the gateway's go.",
+    )
+    triton_trace_url: str = Field(
+        "http://127.0.0.1:4318/v1/traces",
+        min_length=1,
+        description="Where Triton's spans go: OTLP over HTTP, the only way it sends them.",
+    )
+
     @field_validator("variants", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

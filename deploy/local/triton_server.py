@@ -25,6 +25,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # not a temporary file: Linux's 
 
 _EXIT_MARGIN_S = 5.0
 _FIRST_FREE_PORT = 10_000
+_TRACED_AS = "triton"
 
 
 @dataclass(kw_only=True)
@@ -47,6 +48,8 @@ class BundledTriton(Service):
         host: the address of all three. Loopback, unless all who can reach it are trusted: loading
             a model is running code.
         runtime_folder: where the backend folder is laid out; by default beside the log.
+        trace_url: of a collector (OTLP over HTTP) that gets spans of the requests which come within
+            a trace, and of no others; None: none.
     """
 
     name: ClassVar[str] = "triton"
@@ -58,6 +61,7 @@ class BundledTriton(Service):
     metrics_port: int
     host: str = "127.0.0.1"
     runtime_folder: Path | None = None
+    trace_url: str | None = None
 
     @property
     def http_url(self) -> str:
@@ -104,8 +108,21 @@ class BundledTriton(Service):
             f"--metrics-address={self.host}",
             f"--metrics-port={self.metrics_port}",
             "--log-format=ISO8601",
+            *self._trace_options(),
         )
         return Launch(command, {**os.environ, **runtime.environment})
+
+    def _trace_options(self) -> tuple[str, ...]:
+        if self.trace_url is None:
+            return ()
+        return (
+            "--trace-config=mode=opentelemetry",
+            # No trace of its own: those that come with a request are continued at any rate.
+            "--trace-config=rate=0",
+            "--trace-config=level=TIMESTAMPS",
+            f"--trace-config=opentelemetry,url={self.trace_url}",
+            f"--trace-config=opentelemetry,resource=service.name={_TRACED_AS}",
+        )
 
     def stop(self) -> None:
         """Stops the server and its model processes, and frees their shared memory.

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,10 @@ import pytest
 
 from deploy.local.state import StateFolder
 from deploy.local.triton_server import free_ports
+from gateway.telemetry.tracing import names
 from tests.deploy.local.test_process import is_running, wait_until
 from tests.deploy.local.toy_repository import publish
+from tests.gateway.telemetry.tracing.collector import collecting, collecting_over_http
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,10 +59,10 @@ class Workplace:
             check=False,
         )
 
-    def up(self) -> subprocess.Popen[bytes]:
+    def up(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self.output_path.open("wb") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "deploy.local", "up", "--sample"],
+                [sys.executable, "-m", "deploy.local", "up", "--sample", *arguments],
                 env=self.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -85,13 +88,19 @@ def workplace(tmp_path: Path) -> Workplace:
 
 @pytest.fixture
 def running(workplace: Workplace) -> Iterator[subprocess.Popen[bytes]]:
+    with launched(workplace) as launcher:
+        yield launcher
+
+
+@contextmanager
+def launched(workplace: Workplace, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     publish(workplace.folder / "models")
     sample = workplace.folder / "workspace" / "samples" / "toy"
     sample.mkdir(parents=True)
     (sample / "image.bin").write_bytes(b"12345")
     content = {"image": "image.bin", "text": "1234", "label": "odd"}
     (sample / "sample.json").write_text(json.dumps(content))
-    launcher = workplace.up()
+    launcher = workplace.up(*arguments)
     try:
         workplace.wait_for("Ctrl-C stops everything.")
         yield launcher
@@ -127,6 +136,27 @@ def test_up_classifies_recovers_and_stops_on_ctrl_c(
     assert "Stopped." in workplace.output()
     assert not any(is_running(pid) for pid in after.values())
     assert workplace.command("status").returncode == 1
+
+
+@pytest.mark.e2e
+def test_up_with_trace_sends_spans_of_gateway_and_triton_in_one_trace(
+    workplace: Workplace,
+) -> None:
+    with collecting() as collector, collecting_over_http() as (of_triton, url):
+        workplace.environment |= {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+            "DIPTYCH_LOCAL_TRITON_TRACE_URL": url,
+        }
+        with launched(workplace, "--trace"):
+            pass
+    (call,) = collector.named(names.INFER)
+    assert {each["traceId"] for each in of_triton} == {call.trace_id}
+    ids = {each["spanId"] for each in of_triton}
+    (root,) = [each for each in of_triton if each["parentSpanId"] not in ids]
+    assert root["parentSpanId"] == call.span_id
+    assert {"toy-both-" + "a" * 12, "toy-both-" + "a" * 12 + "-step"} <= {
+        each["name"] for each in of_triton
+    }
 
 
 @pytest.mark.e2e

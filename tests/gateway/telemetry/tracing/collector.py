@@ -3,8 +3,12 @@
 # ruff: noqa: ANN401, N802 - untyped protocol messages
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -14,7 +18,7 @@ from deploy.local.triton_server import free_ports
 from tests.gateway.conftest import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import Iterator
 
 SERVER, CLIENT, INTERNAL = 2, 3, 1
 ERROR = 2
@@ -42,13 +46,15 @@ class Collector(trace_service_pb2_grpc.TraceServiceServicer):
     Attributes:
         spans: in the order in which they came.
         raw: the messages as they came.
+        endpoint: its URL, once it runs.
     """
 
     def __init__(self) -> None:
         self.spans: list[ReceivedSpan] = []
         self.raw: list[bytes] = []
+        self.endpoint = ""
 
-    async def Export(self, request: Any, context: Any) -> Any:
+    def Export(self, request: Any, context: Any) -> Any:
         self.keep(request)
         return trace_service_pb2.ExportTraceServiceResponse()
 
@@ -98,15 +104,50 @@ def _values(attributes: Any) -> dict[str, Any]:
     return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in attributes}
 
 
-@asynccontextmanager
-async def running_collector() -> AsyncIterator[tuple[Collector, str]]:
-    """Yields a collector and its endpoint."""
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    """Runs a collector in threads of its own."""
     collector = Collector()
-    server = grpc.aio.server()
+    server = grpc.server(ThreadPoolExecutor(2))
     trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
     port = server.add_insecure_port(f"127.0.0.1:{free_ports(1)[0]}")
-    await server.start()
+    collector.endpoint = f"http://127.0.0.1:{port}"
+    server.start()
     try:
-        yield collector, f"http://127.0.0.1:{port}"
+        yield collector
     finally:
-        await server.stop(None)
+        server.stop(None).wait()
+
+
+@contextmanager
+def collecting_over_http() -> Iterator[tuple[list[dict[str, Any]], str]]:
+    """Runs a collector of OTLP over HTTP in JSON, as Triton sends it.
+
+    Yields:
+        The spans as they come, and its URL.
+    """
+    spans: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            for group in sent["resourceSpans"]:
+                for scope in group["scopeSpans"]:
+                    spans.extend(scope["spans"])
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Writes nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield spans, f"http://127.0.0.1:{server.server_port}/v1/traces"
+        finally:
+            server.shutdown()
+            serving.join()
