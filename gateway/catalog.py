@@ -7,7 +7,7 @@ repository. `pools.look` calls it; `routing` and the API read the result.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from gateway.contract.manifest import EnsembleManifest, ModalitySet, VariantKind
+from gateway.contract.tensors import features_of, outputs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,10 +36,23 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """One ensemble of a variant: its Triton model name and its manifest."""
+    """One ensemble of a variant.
+
+    Attributes:
+        model: its Triton model name.
+        manifest: what it says of itself.
+        feature_dims: widths of its outputs with features, by name; empty for one that has none.
+    """
 
     model: str
     manifest: EnsembleManifest
+    feature_dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+
+    def outputs(self, *, has_features: bool) -> tuple[str, ...]:
+        """The outputs to ask for: what answers a request and, if wanted, features."""
+        modalities = self.manifest.modalities
+        answer = outputs_of(modalities, is_dual_tower=self.manifest.dual_tower is not None)
+        return (*answer, *self.feature_dims) if has_features else answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +104,9 @@ class Catalog:
 EMPTY_CATALOG = Catalog(MappingProxyType({}), ())
 
 
-def build_catalog(manifests: Mapping[str, str]) -> Catalog:
+def build_catalog(
+    manifests: Mapping[str, str], outputs: Mapping[str, Mapping[str, int]] | None = None
+) -> Catalog:
     """Groups ensembles into variants and refuses what must not be routed to.
 
     Of several digests of one variant the newest that is complete serves, so that a publication in
@@ -98,6 +114,7 @@ def build_catalog(manifests: Mapping[str, str]) -> Catalog:
 
     Args:
         manifests: manifest JSON by Triton model name, of models that are ready.
+        outputs: widths of the outputs of those models; of one that is left out nothing is known.
     """
     refused: list[RefusedEnsemble] = []
     groups: dict[tuple[str, str], list[Ensemble]] = defaultdict(list)
@@ -107,7 +124,13 @@ def build_catalog(manifests: Mapping[str, str]) -> Catalog:
         except ValidationError:
             refused.append(RefusedEnsemble(model, Refusal.MANIFEST_INVALID))
             continue
-        ensemble = Ensemble(model, manifest)
+        names = features_of(manifest.modalities)
+        widths = (outputs or {}).get(model, {})
+        ensemble = Ensemble(
+            model,
+            manifest,
+            MappingProxyType({each: widths[each] for each in names if each in widths}),
+        )
         if manifest.parity is None:
             refused.append(_refuse(ensemble, Refusal.PARITY_MISSING))
         elif not manifest.parity.has_passed:

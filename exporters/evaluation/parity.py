@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from exporters.tasks import Task, TaskCalibration
     from exporters.training import TrainedVariant
 
+    Served = Mapping[str, npt.NDArray[np.float32]]
+
 _PROOFS_FILE: Final = "parity.json"
 CONCURRENT_REQUESTS: Final = 8
 _REQUEST_TIMEOUT_S: Final = 60.0
@@ -61,18 +63,25 @@ class Parity:
         samples: number of examples compared.
         max_abs_difference: of any probability of any example.
         label_flips: examples that are answered with another label in any task.
-        tolerance: what `max_abs_difference` must stay below.
+        tolerance: what both differences must stay below.
+        max_feature_difference: of any served feature, relative to the largest of its modality.
     """
 
     samples: int
     max_abs_difference: float
     label_flips: int
     tolerance: float
+    max_feature_difference: float = 0.0
 
     @property
     def has_passed(self) -> bool:
         """Whether the served model may be published."""
-        return self.max_abs_difference < self.tolerance and self.label_flips == 0
+        return self.largest_difference < self.tolerance and self.label_flips == 0
+
+    @property
+    def largest_difference(self) -> float:
+        """The larger of both differences."""
+        return max(self.max_abs_difference, self.max_feature_difference)
 
 
 def compare(
@@ -174,6 +183,20 @@ def served_logits(
     return served_answers(url, ensemble, values, tensors.LOGITS, concurrent_requests)
 
 
+def feature_difference(reference: Mapping[str, npt.NDArray[np.float32]], served: Served) -> float:
+    """Returns the largest difference of a feature, relative to the largest of its modality.
+
+    Args:
+        reference: features of each modality by the name of their output, shapes (samples, dim).
+        served: what the ensemble gave for the same samples.
+    """
+    return max(
+        float(np.abs(served[name] - expected).max() / np.abs(expected).max())
+        for name, expected in reference.items()
+        if name in served
+    )
+
+
 def served_answers(
     url: str,
     ensemble: str,
@@ -181,17 +204,26 @@ def served_answers(
     output: str,
     concurrent_requests: int = CONCURRENT_REQUESTS,
 ) -> npt.NDArray[np.float32]:
-    """Asks a served ensemble, several requests at a time.
+    """Returns one output of `served_outputs`, float32 (requests, width of the output)."""
+    return served_outputs(url, ensemble, values, concurrent_requests)[output]
+
+
+def served_outputs(
+    url: str,
+    ensemble: str,
+    values: Sequence[Mapping[str, bytes]],
+    concurrent_requests: int = CONCURRENT_REQUESTS,
+) -> Served:
+    """Asks a served ensemble for all that it gives, several requests at a time.
 
     Args:
         url: `host:port` of Triton's gRPC API.
         ensemble: name of the ensemble.
         values: inputs of each request, by the tensor's name.
-        output: the tensor that is wanted.
         concurrent_requests: how many are in flight.
 
     Returns:
-        float32 (requests, width of the output).
+        Each output by name, float32 (requests, its width).
 
     Raises:
         InferenceServerException: Triton refused a request.
@@ -202,13 +234,13 @@ def served_answers(
         progress(f"Parity of {ensemble}", len(values)) as advance,
     ):
 
-        def ask(one: Mapping[str, bytes]) -> npt.NDArray[np.float32]:
+        def ask(one: Mapping[str, bytes]) -> Served:
             result = client.infer(ensemble, _inputs(one), client_timeout=_REQUEST_TIMEOUT_S)
             advance()
-            answer: npt.NDArray[np.float32] = result.as_numpy(output)
-            return answer
+            return {each.name: result.as_numpy(each.name) for each in result.get_response().outputs}
 
-        return np.concatenate(list(pool.map(ask, values)))
+        rows = list(pool.map(ask, values))
+        return {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
 
 
 def values_of(example: Example, modalities: ModalitySet) -> dict[str, bytes]:

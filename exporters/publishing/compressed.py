@@ -82,7 +82,7 @@ def publish_compressed(
             if not proof.has_passed:
                 raise ParityError(
                     modalities,
-                    proof.max_abs_difference,
+                    proof.largest_difference,
                     proof.tolerance,
                     proof.label_flips,
                     report,

@@ -20,16 +20,17 @@ from exporters.conversion.graphs import (
     export_text_encoder,
 )
 from exporters.digests import digest_of_json
+from exporters.drift import reference_of_towers, write_reference
 from exporters.evaluation.parity import (
     Parity,
     compare,
-    served_answers,
+    served_outputs,
     torch_answers,
     values_of,
 )
 from exporters.evaluation.zero_shot import activate, logits_of_scoring
 from exporters.progress import progress
-from exporters.publishing.proof import served
+from exporters.publishing.proof import holdout_features, served, with_features
 from exporters.publishing.stage import StagedVariant, head_inputs, provenance_of
 from exporters.repository.model_config import TensorSpec
 from exporters.repository.publish import write_model
@@ -88,7 +89,10 @@ def stage_dual_tower(
         for modalities in ModalitySet:
             heads[modalities] = _projection_folder(towers, modalities, graphs)
             advance()
-    staged = StagedVariant(encoders, heads, _manifests(towers, qualities, encoders, heads))
+    reference = reference_of_towers(towers)
+    write_reference(reference, towers.run_folder)
+    manifests = _manifests(towers, qualities, encoders, heads)
+    staged = StagedVariant(encoders, heads, manifests, reference)
     for folder in staged.folders:
         write_model(folder, repository)
     return staged
@@ -111,18 +115,21 @@ def prove_dual_tower(
     """
     target = towers.recipe.target
     examples = towers.holdout_examples[: target.parity_samples]
+    features = holdout_features(towers, len(examples))
     labels, names = towers.holdout_labels, staged.ensemble_names
     proofs = {}
     with served(repository, list(names.values()), towers.run_folder) as url:
 
-        def ask(modalities: ModalitySet, values: Sequence[Mapping[str, bytes]]) -> Embeddings:
-            return served_answers(url, names[modalities], values, tensors.EMBEDDING)
+        def ask(
+            modalities: ModalitySet, values: Sequence[Mapping[str, bytes]]
+        ) -> Mapping[str, Embeddings]:
+            return served_outputs(url, names[modalities], values)
 
         prompts = [prompts_of(label, towers.settings.templates) for label in labels]
         rows = ask(
             ModalitySet.TEXT,
             [{tensors.TEXT: prompt.encode()} for each in prompts for prompt in each],
-        )
+        )[tensors.EMBEDDING]
         by_label = rows.reshape(len(labels), -1, rows.shape[1])  # (labels, templates, dim)
         served_labels = np.stack([label_direction(each) for each in by_label])
         torch_labels = towers.label_directions(labels).numpy()
@@ -130,12 +137,13 @@ def prove_dual_tower(
             view = tower_for(towers.projections, modalities).eval()
             reference = torch_answers(view, towers, examples, modalities)
             answers = ask(modalities, [values_of(each, modalities) for each in examples])
-            proofs[modalities] = compare_embeddings(
+            proof = compare_embeddings(
                 (reference, torch_labels),
-                (answers, served_labels),
+                (answers[tensors.EMBEDDING], served_labels),
                 towers.scorings[modalities],
                 target.parity_tolerance,
             )
+            proofs[modalities] = with_features(proof, features, answers)
     return proofs
 
 

@@ -130,7 +130,7 @@ def _publish(
         if not proof.has_passed:
             raise ParityError(
                 modalities,
-                proof.max_abs_difference,
+                proof.largest_difference,
                 proof.tolerance,
                 proof.label_flips,
                 report,

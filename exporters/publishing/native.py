@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from exporters.conversion.tensorrt.library import find_tensorrt
+from exporters.drift import reference_of_variant
 from exporters.evaluation.quality import measure_quality
 from exporters.publishing.checkup import fit_to_publish
 from exporters.publishing.engines import build_engines
@@ -127,8 +128,10 @@ def _write(
     manifests = unproved_manifests(
         variant, measure_quality(variant), branches.folders, heads, target.device
     )
+    # Of graphs that were quantised elsewhere nobody knows what features they give.
+    reference = None if target.precision is Precision.INT8 else reference_of_variant(variant)
     ensembles = {
-        modalities: native_ensemble_folder(branches, heads[modalities], manifest, target)
+        modalities: native_ensemble_folder(branches, heads[modalities], manifest, target, reference)
         for modalities, manifest in manifests.items()
     }
     folders: list[ModelFolder] = [*branches.folders, *heads.values(), *ensembles.values()]

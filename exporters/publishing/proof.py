@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tritonclient.utils import InferenceServerException
@@ -14,17 +15,21 @@ from exporters.evaluation.parity import (
     CONCURRENT_REQUESTS,
     Parity,
     compare,
-    served_logits,
+    feature_difference,
+    served_outputs,
     torch_logits,
+    values_of,
 )
+from gateway.contract import tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
 
+    from exporters.alignment import AlignedTowers
     from exporters.data import Example
     from exporters.publishing.stage import StagedVariant
     from exporters.training import TrainedVariant
@@ -57,17 +62,41 @@ def prove(
     """
     target = variant.recipe.target
     examples = variant.holdout_examples[: target.parity_samples]
+    features = holdout_features(variant, len(examples))
     proofs = {}
     with served(repository, list(staged.ensemble_names.values()), variant.run_folder) as url:
         for modalities, ensemble in staged.ensemble_names.items():
-            proofs[modalities] = compare(
+            values = [values_of(example, modalities) for example in examples]
+            answers = served_outputs(url, ensemble, values, concurrent_requests)
+            proof = compare(
                 reference(variant, examples, modalities),
-                served_logits(url, ensemble, examples, modalities, concurrent_requests),
+                answers[tensors.LOGITS],
                 variant.tasks,
                 variant.calibrations[modalities],
                 target.parity_tolerance,
             )
+            proofs[modalities] = with_features(proof, features, answers)
     return proofs
+
+
+def holdout_features(
+    source: TrainedVariant | AlignedTowers, count: int
+) -> dict[str, npt.NDArray[np.float32]]:
+    """What the encoders say of the first held-out examples, by the name of the served output."""
+    rows = source.split.holdout[:count]
+    return {
+        tensors.IMAGE_FEATURES: source.features.image.numpy()[rows],
+        tensors.TEXT_FEATURES: source.features.text.numpy()[rows],
+    }
+
+
+def with_features(
+    proof: Parity,
+    features: Mapping[str, npt.NDArray[np.float32]],
+    served: Mapping[str, npt.NDArray[np.float32]],
+) -> Parity:
+    """Adds to a proof how far the served features are from those that heads are trained on."""
+    return replace(proof, max_feature_difference=feature_difference(features, served))
 
 
 @contextmanager

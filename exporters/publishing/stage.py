@@ -14,6 +14,7 @@ from exporters.conversion.graphs import (
     export_text_encoder,
 )
 from exporters.digests import digest_of_json
+from exporters.drift import reference_of_variant, write_reference
 from exporters.fingerprint import package_versions
 from exporters.heads import head_for
 from exporters.progress import progress
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from exporters.evaluation.quality import ModalityQuality
     from exporters.repository.model_folder import ModelFolder
     from exporters.training import TrainedVariant
+    from gateway.contract.drift.reference import DriftReference
 
 _GRAPHS_FOLDER = ".graphs"
 
@@ -74,11 +76,13 @@ class StagedVariant:
         encoders: the two encoder models.
         heads: the head of each modality set.
         manifests: the manifest of each ensemble, without its passport.
+        drift_reference: what its traffic will be compared with.
     """
 
     encoders: Encoders
     heads: Mapping[ModalitySet, ModelFolder]
     manifests: Mapping[ModalitySet, EnsembleManifest]
+    drift_reference: DriftReference
 
     @property
     def folders(self) -> tuple[ModelFolder, ...]:
@@ -110,7 +114,9 @@ class StagedVariant:
         self, manifests: Mapping[ModalitySet, EnsembleManifest]
     ) -> dict[ModalitySet, ModelFolder]:
         return {
-            modalities: ensemble_folder(self.encoders, self.heads[modalities], manifest)
+            modalities: ensemble_folder(
+                self.encoders, self.heads[modalities], manifest, self.drift_reference
+            )
             for modalities, manifest in manifests.items()
         }
 
@@ -151,7 +157,9 @@ def stage_variant(
         for modalities, graph in graphs.heads.items()
     }
     manifests = unproved_manifests(variant, qualities, [steps.text, steps.image], heads)
-    staged = StagedVariant(steps, heads, manifests)
+    reference = reference_of_variant(variant)
+    write_reference(reference, variant.run_folder)
+    staged = StagedVariant(steps, heads, manifests, reference)
     for folder in staged.folders:
         write_model(folder, repository)
     return staged

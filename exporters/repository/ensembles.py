@@ -6,27 +6,30 @@ target needs; the head joins the branches.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from exporters.repository.model_config import EnsembleModel, EnsembleStep, TensorSpec
 from exporters.repository.model_folder import DIGEST_CHARS, ModelFolder
 from gateway.contract import tensors
+from gateway.contract.manifest import ModalitySet
+from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from gateway.contract.drift.reference import DriftReference
     from gateway.contract.manifest import EnsembleManifest
 
-IMAGE_FEATURES: Final = "IMAGE_FEATURES"
-TEXT_FEATURES: Final = "TEXT_FEATURES"
 
-
-def assemble(
+def assemble(  # noqa: PLR0913  # the parts of one ensemble
     manifest: EnsembleManifest,
     image: Sequence[EnsembleStep],
     text: Sequence[EnsembleStep],
     head: EnsembleStep,
     max_batch_size: int,
+    *,
+    feature_dims: Mapping[str, int],
+    drift_reference: DriftReference | None = None,
 ) -> ModelFolder:
     """Ties steps together, those of an absent modality left out.
 
@@ -36,17 +39,25 @@ def assemble(
         text: from `TEXT` to `TEXT_FEATURES` and `TEXT_TRACE`.
         head: from the features of the modalities to `answer_of(manifest)`.
         max_batch_size: rows of a request, at most; no step may take fewer.
+        feature_dims: widths of `IMAGE_FEATURES` and `TEXT_FEATURES`.
+        drift_reference: of the variant; only the ensemble of both modalities carries it.
     """
     branches = (
-        (manifest.modalities.has_image, tensors.IMAGE, tensors.IMAGE_TRACE, image),
-        (manifest.modalities.has_text, tensors.TEXT, tensors.TEXT_TRACE, text),
+        (
+            manifest.modalities.has_image,
+            tensors.IMAGE,
+            (tensors.IMAGE_TRACE, IMAGE_FEATURES),
+            image,
+        ),
+        (manifest.modalities.has_text, tensors.TEXT, (tensors.TEXT_TRACE, TEXT_FEATURES), text),
     )
     inputs, outputs = [], []
     steps: list[EnsembleStep] = []
-    for is_present, source, trace, branch in branches:
+    for is_present, source, (trace, features), branch in branches:
         if is_present:
             inputs.append(TensorSpec.bytes_of(source))
             outputs.append(TensorSpec.floats(trace, len(tensors.TRACE_FIELDS)))
+            outputs.append(TensorSpec.floats(features, feature_dims[features]))
             steps += branch
     outputs.append(answer_of(manifest))
     model = EnsembleModel(
@@ -56,6 +67,7 @@ def assemble(
         max_batch_size=max_batch_size,
         steps=(*steps, head),
         manifest=manifest,
+        drift_reference=drift_reference if manifest.modalities is ModalitySet.BOTH else None,
     )
     return ModelFolder(model, files={})
 
@@ -65,3 +77,8 @@ def answer_of(manifest: EnsembleManifest) -> TensorSpec:
     if manifest.dual_tower is not None:
         return TensorSpec.floats(tensors.EMBEDDING, manifest.dual_tower.embedding_dim)
     return TensorSpec.floats(tensors.LOGITS, len(manifest.labels))
+
+
+def features_width(encoder: ModelFolder) -> int:
+    """Width of the features that an encoder's model gives, its first output."""
+    return encoder.model.outputs[0].shape[-1]

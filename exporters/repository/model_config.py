@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
+from gateway.contract.drift.reference import REFERENCE_PARAMETER
 from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from gateway.contract.drift.reference import DriftReference
 
 SETTINGS_PARAMETER: Final = "settings"
 
@@ -179,6 +182,7 @@ class EnsembleModel:
     max_batch_size: int
     steps: Sequence[EnsembleStep]
     manifest: EnsembleManifest
+    drift_reference: DriftReference | None = None
 
     def to_protobuf(self) -> model_config_pb2.ModelConfig:
         """The configuration as Triton's own message."""
@@ -192,6 +196,9 @@ class EnsembleModel:
                 output_map=dict(step.outputs),
             )
         config.parameters[MANIFEST_PARAMETER].string_value = self.manifest.model_dump_json()
+        if self.drift_reference is not None:
+            reference = self.drift_reference.model_dump_json()
+            config.parameters[REFERENCE_PARAMETER].string_value = reference
         return config
 
 

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from exporters.preprocessing.texts import token_buckets
-from exporters.repository.ensembles import IMAGE_FEATURES, TEXT_FEATURES, assemble
+from exporters.repository.ensembles import assemble, features_width
 from exporters.repository.model_config import EnsembleStep, NativeModel, TensorSpec, WarmupSample
 from exporters.repository.model_folder import ModelFolder, identified
 from exporters.repository.python_step import python_step
 from gateway.contract import tensors
+from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from exporters.preprocessing.texts import TextTokenizer
     from exporters.recipe import TargetRecipe
     from exporters.repository.native_target import NativeTarget
+    from gateway.contract.drift.reference import DriftReference
     from gateway.contract.manifest import EnsembleManifest, ModalitySet
 
 _TOKENIZER: Final = "tokenizer.json"
@@ -166,7 +168,11 @@ def head_graph_folder(
 
 
 def native_ensemble_folder(
-    branches: NativeBranches, head: ModelFolder, manifest: EnsembleManifest, target: NativeTarget
+    branches: NativeBranches,
+    head: ModelFolder,
+    manifest: EnsembleManifest,
+    target: NativeTarget,
+    drift_reference: DriftReference | None = None,
 ) -> ModelFolder:
     """The ensemble of one modality set."""
     image = (
@@ -199,6 +205,11 @@ def native_ensemble_folder(
         text=text,
         head=_step(head, _head_inputs(manifest.modalities), {_LOGITS: tensors.LOGITS}),
         max_batch_size=target.ensemble_batch,
+        feature_dims={
+            IMAGE_FEATURES: features_width(branches.image),
+            TEXT_FEATURES: features_width(branches.text),
+        },
+        drift_reference=drift_reference,
     )
 
 

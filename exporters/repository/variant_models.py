@@ -18,10 +18,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from exporters.repository.ensembles import IMAGE_FEATURES, TEXT_FEATURES, answer_of, assemble
+from exporters.repository.ensembles import answer_of, assemble, features_width
 from exporters.repository.model_config import EnsembleStep, TensorSpec
 from exporters.repository.python_step import python_step
 from gateway.contract import tensors
+from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from exporters.encoders import ImageEncoder, TextEncoder
     from exporters.recipe import TargetRecipe
     from exporters.repository.model_folder import ModelFolder
+    from gateway.contract.drift.reference import DriftReference
     from gateway.contract.manifest import EnsembleManifest, ModalitySet
 
 _GRAPH: Final = "model.onnx"
@@ -118,7 +120,10 @@ def head_folder(
 
 
 def ensemble_folder(
-    encoders: Encoders, head: ModelFolder, manifest: EnsembleManifest
+    encoders: Encoders,
+    head: ModelFolder,
+    manifest: EnsembleManifest,
+    drift_reference: DriftReference | None = None,
 ) -> ModelFolder:
     """The ensemble of one modality set."""
     inputs = {name: name for name in _features_of(manifest.modalities)}
@@ -129,6 +134,11 @@ def ensemble_folder(
         text=[_encode(encoders.text, tensors.TEXT, TEXT_FEATURES, tensors.TEXT_TRACE)],
         head=EnsembleStep(head.model.name, inputs, {answer: answer}),
         max_batch_size=_ENSEMBLE_BATCH,
+        feature_dims={
+            IMAGE_FEATURES: features_width(encoders.image),
+            TEXT_FEATURES: features_width(encoders.text),
+        },
+        drift_reference=drift_reference,
     )
 
 

@@ -151,6 +151,7 @@ class Shadows:
             outputs = await endpoint.backend.infer(
                 ensemble.model,
                 inputs,
+                ensemble.outputs(has_features=False),
                 timeout_s=shadow.deadline_ms / 1000,
                 request_id=request.request_id,
             )

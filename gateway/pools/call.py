@@ -26,6 +26,7 @@ class Call:
         deadline: when it must be answered.
         request_id: for Triton's log.
         placement: the pool that admission found room in; None: the first that is well.
+        has_features: whether the features of its inputs are wanted too.
     """
 
     variant: str
@@ -34,6 +35,7 @@ class Call:
     deadline: Deadline
     request_id: str
     placement: Placement | None
+    has_features: bool = False
 
 
 @dataclass(frozen=True, slots=True)

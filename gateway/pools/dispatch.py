@@ -142,6 +142,7 @@ class Dispatcher:
         variant = endpoint.catalog.variants[call.variant]
         has_succeeded: bool | None = None
         try:
+            ensemble = variant.ensembles[call.modalities]
             with call_span(
                 endpoint,
                 variant,
@@ -150,8 +151,9 @@ class Dispatcher:
                 reason=route.reason,
             ):
                 outputs = await endpoint.backend.infer(
-                    variant.ensembles[call.modalities].model,
+                    ensemble.model,
                     call.inputs,
+                    ensemble.outputs(has_features=call.has_features),
                     timeout_s=attempt.timeout_s,
                     request_id=call.request_id,
                 )

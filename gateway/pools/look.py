@@ -10,6 +10,8 @@ from gateway.errors import BackendUnavailableError
 from gateway.placement import PoolName
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.catalog import Variant
     from gateway.triton.backend import InferenceBackend
 
@@ -33,13 +35,15 @@ async def look_at(backend: InferenceBackend, pool: PoolName) -> Catalog:
     if not await backend.is_server_ready(timeout_s=PROBE_TIMEOUT_S):
         raise BackendUnavailableError
     manifests: dict[str, str] = {}
+    outputs: dict[str, Mapping[str, int]] = {}
     for model in await backend.ready_models(timeout_s=_CALL_TIMEOUT_S):
         manifest = await backend.model_parameter(
             model, MANIFEST_PARAMETER, timeout_s=_CALL_TIMEOUT_S
         )
         if manifest is not None:
             manifests[model] = manifest
-    catalog = build_catalog(manifests)
+            outputs[model] = await backend.model_outputs(model, timeout_s=_CALL_TIMEOUT_S)
+    catalog = build_catalog(manifests, outputs)
     for variant in catalog.variants.values():
         if not await _is_on_its_device(backend, variant, pool):
             catalog = catalog.without(variant.name, Refusal.DEVICE_UNEXPECTED)

@@ -24,13 +24,20 @@ class InferenceBackend(Protocol):
     """
 
     async def infer(
-        self, model: str, inputs: Mapping[str, bytes], *, timeout_s: float, request_id: str
+        self,
+        model: str,
+        inputs: Mapping[str, bytes],
+        outputs: Sequence[str],
+        *,
+        timeout_s: float,
+        request_id: str,
     ) -> Mapping[str, Row]:
         """Runs one item through a model.
 
         Args:
             model: name of the ensemble.
             inputs: content of the BYTES tensors [1] by name.
+            outputs: names of the outputs that are wanted; none of the others is sent.
             timeout_s: time left for the answer, in seconds.
             request_id: travels along, so that the server's log can be matched.
 
@@ -53,6 +60,9 @@ class InferenceBackend(Protocol):
 
     async def model_parameter(self, model: str, key: str, *, timeout_s: float) -> str | None:
         """One parameter of a model's configuration, or None when it has none of that name."""
+
+    async def model_outputs(self, model: str, *, timeout_s: float) -> Mapping[str, int]:
+        """Widths of a model's outputs by name."""
 
     async def step_devices(self, ensemble: str, *, timeout_s: float) -> frozenset[str]:
         """Where the steps of an ensemble run that a native backend runs: `cpu`, `gpu`.

@@ -63,7 +63,13 @@ class TritonBackend:
         self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
 
     async def infer(
-        self, model: str, inputs: Mapping[str, bytes], *, timeout_s: float, request_id: str
+        self,
+        model: str,
+        inputs: Mapping[str, bytes],
+        outputs: Sequence[str],
+        *,
+        timeout_s: float,
+        request_id: str,
     ) -> Mapping[str, Row]:
         """Runs one item through a model, within the trace of the current span.
 
@@ -73,6 +79,8 @@ class TritonBackend:
         for name, content in inputs.items():
             request.inputs.add(name=name, datatype="BYTES", shape=(1, 1))  # batch, elements
             request.raw_input_contents.append(_LENGTH.pack(len(content)) + content)
+        for name in outputs:
+            request.outputs.add(name=name)
         span = current_span()
         try:
             response = await self._stub.ModelInfer(
@@ -112,6 +120,11 @@ class TritonBackend:
         # Membership first: reading a missing key of a protobuf map inserts it.
         parameters = (await self._config(model, timeout_s)).parameters
         return str(parameters[key].string_value) if key in parameters else None
+
+    async def model_outputs(self, model: str, *, timeout_s: float) -> Mapping[str, int]:
+        """Widths of a model's outputs by name."""
+        config = await self._config(model, timeout_s)
+        return {each.name: int(each.dims[-1]) for each in config.output if each.dims}
 
     async def step_devices(self, ensemble: str, *, timeout_s: float) -> frozenset[str]:
         """Where the native steps of an ensemble run. See `InferenceBackend.step_devices`."""

@@ -18,8 +18,10 @@ import numpy as np
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from deploy.local.triton_server import free_ports
+from gateway.contract.drift.reference import REFERENCE_PARAMETER
 from gateway.contract.input_fault import InputFault
-from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest
+from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest, ModalitySet
+from gateway.contract.tensors import features_of
 from tests.gateway.manifests import make_repository
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         failure: status and message with which every ModelInfer fails, or None.
         delay_s: how long every ModelInfer takes.
         native_kind: instance kind of a native step of each ensemble; None: there is none.
+        feature_dims: widths of the outputs with features, by name; empty: there are none.
+        drift_reference: JSON of the drift reference of each ensemble `both`, or None.
         held: calls of models whose names begin with it wait for `release`.
         port: the port it listens on, after `start`.
     """
@@ -66,6 +70,8 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self.failure: tuple[grpc.StatusCode, str] | None = None
         self.delay_s = 0.0
         self.native_kind: int | None = None
+        self.feature_dims: dict[str, int] = {}
+        self.drift_reference: str | None = None
         self.port = 0
         self._server: Any = None
 
@@ -111,7 +117,18 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
             response.config.ensemble_scheduling.step.add(model_name=NATIVE_STEP)
         if (manifest := self.repository[request.name]) is not None:
             response.config.parameters[MANIFEST_PARAMETER].string_value = manifest
+            self._describe(response.config, manifest)
         return response
+
+    def _describe(self, config: Any, manifest: str) -> None:
+        """Adds what a variant with features says of itself."""
+        if not self.feature_dims:
+            return
+        modalities = EnsembleManifest.model_validate_json(manifest).modalities
+        for name in features_of(modalities):
+            config.output.add(name=name, dims=[self.feature_dims[name]])
+        if self.drift_reference is not None and modalities is ModalitySet.BOTH:
+            config.parameters[REFERENCE_PARAMETER].string_value = self.drift_reference
 
     async def ModelInfer(self, request: Any, context: Any) -> Any:
         self.requests.append(request)
@@ -161,22 +178,45 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
                 grpc.StatusCode.INVALID_ARGUMENT,
                 f"in ensemble '{request.model_name}', {fault.to_message()}",
             )
+        outputs = self._outputs(manifest, inputs)
+        wanted_outputs = [each.name for each in request.outputs] or list(outputs)
+        for name in wanted_outputs:
+            if name not in outputs:
+                await context.abort(
+                    grpc.StatusCode.INVALID_ARGUMENT,
+                    f"unexpected inference output '{name}' for model '{request.model_name}'",
+                )
+        response = service_pb2.ModelInferResponse(model_name=request.model_name, id=request.id)
+        for name in wanted_outputs:
+            row = outputs[name]
+            response.outputs.add(name=name, datatype="FP32", shape=(1, row.size))
+            response.raw_output_contents.append(row.tobytes())
+        return response
+
+    def _outputs(
+        self, manifest: EnsembleManifest, inputs: Mapping[str, bytes]
+    ) -> dict[str, NDArray[np.float32]]:
+        outputs: dict[str, NDArray[np.float32]] = {}
         if manifest.dual_tower is not None:
-            outputs = {"EMBEDDING": embed(inputs, manifest.dual_tower.embedding_dim)}
+            outputs["EMBEDDING"] = embed(inputs, manifest.dual_tower.embedding_dim)
         else:
-            logits = np.arange(len(manifest.labels), dtype="<f4")
-            if text == "nan":
-                logits[0] = np.nan
-            outputs = {"LOGITS": logits}
+            outputs["LOGITS"] = np.arange(len(manifest.labels), dtype="<f4")
+            if inputs.get("TEXT") == b"nan":
+                outputs["LOGITS"][0] = np.nan
         if manifest.modalities.has_image:
             outputs["IMAGE_TRACE"] = np.array(IMAGE_TRACE, "<f4")
         if manifest.modalities.has_text:
             outputs["TEXT_TRACE"] = np.array(TEXT_TRACE, "<f4")
-        response = service_pb2.ModelInferResponse(model_name=request.model_name, id=request.id)
-        for name, row in outputs.items():
-            response.outputs.add(name=name, datatype="FP32", shape=(1, row.size))
-            response.raw_output_contents.append(row.tobytes())
-        return response
+        for name in features_of(manifest.modalities):
+            if name in self.feature_dims:
+                content = inputs[name.partition("_")[0]]
+                outputs[name] = features(content, self.feature_dims[name])
+        return outputs
+
+
+def features(content: bytes, dim: int) -> NDArray[np.float32]:
+    """Returns what an encoder would say: normal numbers, the same for the same content."""
+    return np.random.default_rng(list(content)).normal(size=dim).astype("<f4")
 
 
 def embed(inputs: Mapping[str, bytes], dim: int) -> NDArray[np.float32]:

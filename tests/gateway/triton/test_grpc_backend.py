@@ -31,7 +31,9 @@ async def connect(triton: FakeTriton) -> AsyncIterator[TritonBackend]:
 
 
 async def infer(backend: TritonBackend, text: bytes, model: str = MODEL) -> list[float]:
-    rows = await backend.infer(model, {"TEXT": text}, timeout_s=0.5, request_id="r")
+    rows = await backend.infer(
+        model, {"TEXT": text}, ["LOGITS", "TEXT_TRACE"], timeout_s=0.5, request_id="r"
+    )
     logits: list[float] = rows["LOGITS"].tolist()
     return logits
 
