@@ -61,7 +61,7 @@ def test_same_data_gives_the_same_reference(population: Population) -> None:
 def test_unchanged_traffic_raises_false_alarms_as_seldom_as_set(population: Population) -> None:
     # Each reference has an error of its own that all its windows share, so references count, not
     # windows; of each there are several windows, since the error of a window is drawn anew.
-    references, windows, alarms, strict_alarms = 30, 5, 0, 0
+    references, windows, alarms, strict_alarms = 20, 5, 0, 0
     generator = np.random.default_rng(11)
     for _ in range(references):
         tests = DriftTests(fit_reference(population.reference_data(generator)))
@@ -71,7 +71,7 @@ def test_unchanged_traffic_raises_false_alarms_as_seldom_as_set(population: Popu
             strict_alarms += bool(drifting(tests, items, 1e-3))
 
     rate = alarms / (references * windows)
-    # Set is 0.05 for any of seven kinds. The bound adds three deviations of a share of 30.
+    # Set is 0.05 for any of seven kinds. The bound adds three deviations of a share of 20.
     assert rate <= 0.05 + 3 * (0.05 * 0.95 / references) ** 0.5
     assert strict_alarms <= 2
 
