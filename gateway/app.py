@@ -23,7 +23,9 @@ from gateway.api.connections import ConnectionLimits
 from gateway.api.edge import Edge
 from gateway.api.entrance import Entrance
 from gateway.api.envelope import EnvelopeLimits
+from gateway.api.feedback import FeedbackApi
 from gateway.api.gate import Gate
+from gateway.api.grpc_feedback import FeedbackService
 from gateway.api.grpc_server import GrpcServer
 from gateway.api.grpc_service import ClassifierService
 from gateway.api.image_urls import ImageUrls
@@ -39,6 +41,7 @@ from gateway.classification.classifier import Classifier
 from gateway.classification.live import LiveClassifier
 from gateway.classification.receipting import ReceiptIssuer
 from gateway.classification.shadow import Shadows
+from gateway.feedback.intake import FeedbackIntake, FeedbackLimits
 from gateway.identity.key_ring import KeyRing
 from gateway.listening import affordable_connections
 from gateway.pools.admission import PooledAdmission
@@ -68,6 +71,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from gateway.admission.admission import AdmissionObserver
+    from gateway.feedback.writer import FeedbackWriter
     from gateway.identity.keys_file import KeySet
     from gateway.pools.call import Served
     from gateway.remote_images.fetcher import ImageFetcher
@@ -105,6 +109,7 @@ class Collaborators:
     traffic: LiveTraffic
     traffic_admin: TrafficAdmin
     receipts: ReceiptRing
+    feedback: FeedbackIntake
 
     def show_gated_arms(self) -> None:
         """Shows in the metrics which arms get no traffic."""
@@ -216,6 +221,7 @@ def make_collaborators(
         traffic=live,
         traffic_admin=TrafficAdmin(database, live, lambda: fleet.catalog, router),
         receipts=receipts,
+        feedback=_make_feedback(settings, receipts, fleet, metrics, database),
     )
 
 
@@ -255,6 +261,30 @@ def _make_database(settings: Settings) -> Database | None:
     from gateway.storage.database import Database
 
     return Database(settings.database_url.get_secret_value())
+
+
+def _make_feedback(
+    settings: Settings,
+    receipts: ReceiptRing,
+    fleet: Fleet,
+    metrics: Metrics,
+    database: Database | None,
+) -> FeedbackIntake:
+    writer: FeedbackWriter | None = None
+    if database is not None:
+        from gateway.feedback.writer import FeedbackWriter as Writer
+
+        writer = Writer(database, metrics.feedback, settings.max_feedback_waiting)
+    return FeedbackIntake(
+        receipts,
+        lambda: fleet.catalog,
+        writer,
+        metrics.feedback,
+        FeedbackLimits(
+            settings.max_feedback_items, settings.max_label_chars, settings.feedback_max_age_days
+        ),
+        is_shared=database is not None and not database.is_embedded,
+    )
 
 
 def _make_image_fetcher(settings: Settings, metrics: Metrics) -> ImageFetcher | None:
@@ -330,6 +360,11 @@ def create_app(parts: Collaborators) -> FastAPI:
         ).routes()
     )
     app.include_router(
+        FeedbackApi(
+            parts.feedback, parts.metrics, budget_s=parts.settings.batch_budget_ms / 1000
+        ).routes()
+    )
+    app.include_router(
         OperationsApi(
             lambda: parts.fleet.catalog,
             parts.router,
@@ -358,6 +393,7 @@ def create_grpc_server(parts: Collaborators) -> GrpcServer:
     )
     return GrpcServer(
         service,
+        FeedbackService(parts.feedback, parts.entrance, parts.access_log),
         parts.readiness,
         parts.limits,
         parts.connection_limits,

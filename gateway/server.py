@@ -145,6 +145,7 @@ async def serve_until(
         await parts.watch.close()
         if parts.image_fetcher is not None:
             await parts.image_fetcher.close()
+        await parts.feedback.close()
         if parts.database is not None:
             await parts.database.close()
         await parts.tracer.close()

@@ -1,4 +1,4 @@
-"""The gRPC server: the classifier service, health and reflection."""
+"""The gRPC server: the classifier service, feedback, health and reflection."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from gateway.api.proto.diptych.v1 import classify_pb2, classify_pb2_grpc
+from gateway.api.proto.diptych.v1 import (
+    classify_pb2,
+    classify_pb2_grpc,
+    feedback_pb2,
+    feedback_pb2_grpc,
+)
 from gateway.errors import BindError
 
 if TYPE_CHECKING:
     from gateway.api.connections import ConnectionLimits
     from gateway.api.envelope import EnvelopeLimits
+    from gateway.api.grpc_feedback import FeedbackService
     from gateway.api.grpc_service import ClassifierService
     from gateway.readiness import Readiness
 
@@ -26,6 +32,7 @@ _PINGS_ALLOWED_EVERY_S: Final = 10.0
 _MAX_CONNECTION_AGE_S: Final = 1800.0
 _MAX_CALLS_PER_CONNECTION: Final = 1000
 _SERVICE: Final = classify_pb2.DESCRIPTOR.services_by_name["Classifier"].full_name
+_FEEDBACK: Final = feedback_pb2.DESCRIPTOR.services_by_name["Feedback"].full_name
 
 
 class GrpcServer:
@@ -33,6 +40,7 @@ class GrpcServer:
 
     Args:
         service: the classifier.
+        feedback: takes labels.
         readiness: what the health service tells, under the service's name and under "".
         limits: give the largest message.
         has_siblings: whether other workers of this gateway listen on the same port.
@@ -42,6 +50,7 @@ class GrpcServer:
     def __init__(
         self,
         service: ClassifierService,
+        feedback: FeedbackService,
         readiness: Readiness,
         limits: EnvelopeLimits,
         connections: ConnectionLimits,
@@ -66,9 +75,10 @@ class GrpcServer:
             ]
         )
         classify_pb2_grpc.add_ClassifierServicer_to_server(service, self._server)
+        feedback_pb2_grpc.add_FeedbackServicer_to_server(feedback, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(
-            (_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+            (_SERVICE, _FEEDBACK, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
         )
 
     def bind(self, host: str, port: int) -> int:
@@ -96,7 +106,7 @@ class GrpcServer:
             is_ready = not await self._readiness.reasons_against()
             states = health_pb2.HealthCheckResponse
             state = states.SERVING if is_ready else states.NOT_SERVING
-            for name in ("", _SERVICE):
+            for name in ("", _SERVICE, _FEEDBACK):
                 await self._health.set(name, state)
             await asyncio.sleep(_HEALTH_REFRESH_S)
 

@@ -42,14 +42,15 @@ _SERVICE: Final = classify_pb2.DESCRIPTOR.services_by_name["Classifier"].full_na
 
 
 @dataclass(frozen=True, slots=True)
-class _Caller:
+class Caller:
     """Who calls, and what the call's metadata say."""
 
     said: Mapping[str, str]
     peer: str
 
     @classmethod
-    def of(cls, context: grpc.aio.ServicerContext) -> _Caller:
+    def of(cls, context: grpc.aio.ServicerContext) -> Caller:
+        """Reads a call's."""
         # "ipv4:10.0.0.1:4711" or "ipv6:%5B::1%5D:4711": the address as REST has it, for a client
         # is the same over both, and its port differs from connection to connection.
         address = unquote(context.peer()).partition(":")[2].rpartition(":")[0].strip("[]")
@@ -92,13 +93,13 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         observation = _observe(context, "Classify")
         status = grpc.StatusCode.CANCELLED
         try:
-            caller = _Caller.of(context)
+            caller = Caller.of(context)
             response = await self._answer(request, observation, caller, context.time_remaining())
             status = grpc.StatusCode.OK
         except Exception as error:
             problem = observation.note_error(error, self._access_log.metrics)
             status = problem.kind.grpc_status
-            await _abort(context, problem, observation.request_id)
+            await abort(context, problem, observation.request_id)
             raise  # unreachable: abort raises
         finally:
             self._access_log.finish(observation, status.name)
@@ -115,8 +116,8 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         When the process shuts down it reads no further message, answers those it has read, and ends
         the stream with UNAVAILABLE.
         """
-        request_id = _request_id(context)
-        caller = _Caller.of(context)
+        request_id = request_id_of(context)
+        caller = Caller.of(context)
         await self._end_if_denied(context, caller)
         slots = asyncio.Semaphore(self._limits.max_stream_concurrency)
         answers: asyncio.Queue[classify_pb2.ClassifyStreamResponse | None] = asyncio.Queue()
@@ -151,9 +152,9 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             serving.cancel()
             await asyncio.wait((serving,))
         if self._readiness.is_draining:
-            await _abort(context, to_problem(DrainingError(), request_id), request_id)
+            await abort(context, to_problem(DrainingError(), request_id), request_id)
 
-    async def _end_if_denied(self, context: grpc.aio.ServicerContext, caller: _Caller) -> None:
+    async def _end_if_denied(self, context: grpc.aio.ServicerContext, caller: Caller) -> None:
         observation = _observe(context, "ClassifyStream")
         try:
             self._authenticate(caller, observation)
@@ -161,9 +162,9 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
             observation.span = self._begin_span(observation, caller)
             problem = observation.note_error(error, self._access_log.metrics)
             self._access_log.finish(observation, problem.kind.grpc_status.name)
-            await _abort(context, problem, observation.request_id)
+            await abort(context, problem, observation.request_id)
 
-    def _authenticate(self, caller: _Caller, observation: Observation) -> Principal:
+    def _authenticate(self, caller: Caller, observation: Observation) -> Principal:
         principal = self._entrance.key_ring.authenticate(key_in(caller.said))
         observation.key_id = principal.key_id
         require(principal, Scope.CLASSIFY)
@@ -172,7 +173,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
     async def _stream_answer(
         self,
         message: classify_pb2.ClassifyStreamRequest,
-        caller: _Caller,
+        caller: Caller,
         request_id: str,
     ) -> classify_pb2.ClassifyStreamResponse:
         observation = Observation(request_id, GRPC, _route("ClassifyStream"))
@@ -190,14 +191,14 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         finally:
             self._access_log.finish(observation, status.name)
 
-    def _begin_span(self, observation: Observation, caller: _Caller) -> ServerSpan:
+    def _begin_span(self, observation: Observation, caller: Caller) -> ServerSpan:
         return begin_grpc_span(self._access_log.tracer, observation, caller.said)
 
     async def _answer(
         self,
         message: classify_pb2.ClassifyRequest,
         observation: Observation,
-        caller: _Caller,
+        caller: Caller,
         time_remaining_s: float | None,
     ) -> classify_pb2.ClassifyResponse:
         observation.span = self._begin_span(observation, caller)
@@ -208,7 +209,7 @@ class ClassifierService(classify_pb2_grpc.ClassifierServicer):
         self,
         message: classify_pb2.ClassifyRequest,
         observation: Observation,
-        caller: _Caller,
+        caller: Caller,
         time_remaining_s: float | None,
     ) -> classify_pb2.ClassifyResponse:
         principal = self._authenticate(caller, observation)
@@ -248,16 +249,17 @@ def _route(method: str) -> str:
     return f"{_SERVICE}/{method}"
 
 
-def _request_id(context: grpc.aio.ServicerContext) -> str:
+def request_id_of(context: grpc.aio.ServicerContext) -> str:
+    """Returns the id that the caller sent when it is well formed, else a new one."""
     sent = dict(context.invocation_metadata() or ()).get(_REQUEST_ID_KEY)
     return request_id_from(sent if isinstance(sent, str) else None)
 
 
 def _observe(context: grpc.aio.ServicerContext, method: str) -> Observation:
-    return Observation(_request_id(context), GRPC, _route(method))
+    return Observation(request_id_of(context), GRPC, _route(method))
 
 
-async def _abort(context: grpc.aio.ServicerContext, problem: Problem, request_id: str) -> None:
+async def abort(context: grpc.aio.ServicerContext, problem: Problem, request_id: str) -> None:
     """Ends the call with the problem's status; raises, as `context.abort` does."""
     metadata = (
         (PROBLEM_KEY, json.dumps(problem.to_json()).encode()),

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from gateway import errors
 from gateway.api.authentication import OPEN_PATHS
+from gateway.api.feedback_schemas import FeedbackBatchBody, FeedbackBody
 from gateway.api.problems import KINDS, MEDIA_TYPE
 from gateway.api.schemas import BatchBody, ClassifyBody, LabelSetBody, ProblemBody
 from gateway.api.subject import MAX_UNIT_CHARS
@@ -30,7 +31,15 @@ _OF_OTHER_ROUTES: Final = frozenset(
         errors.UnknownRuleError,
     }
 )
-
+_OF_FEEDBACK: Final = frozenset(
+    {
+        errors.FeedbackNotConfiguredError,
+        errors.FeedbackQueueFullError,
+        errors.InvalidReceiptError,
+        errors.StaleReceiptError,
+        errors.UnknownLabelError,
+    }
+)
 _OF_RULES: Final = frozenset(
     {errors.ConflictError, errors.PreconditionFailedError, errors.UnknownRuleError}
 )
@@ -147,7 +156,7 @@ _ADMINISTERING: Final = frozenset(
 
 def label_set_answers(model: type[BaseModel] | None) -> dict[int | str, dict[str, Any]]:
     """Returns the documented answers of a route of label sets; without a model: 204."""
-    documented = _problems(_OF_LABEL_SETS, _OF_RULES)
+    documented = _problems(_OF_LABEL_SETS, _OF_RULES | _OF_FEEDBACK)
     success: dict[int | str, dict[str, Any]] = {}
     success[204 if model is None else 200] = (
         {"description": "Done"} if model is None else {"model": model}
@@ -160,12 +169,34 @@ def admin_answers(model: type[BaseModel] | None) -> dict[int | str, dict[str, An
     success: dict[int | str, dict[str, Any]] = (
         {204: {"description": "Done"}} if model is None else {200: {"model": model}}
     )
-    return success | _problems(_ADMINISTERING, ())
+    return success | _problems(_ADMINISTERING, _OF_FEEDBACK)
+
+
+_GIVING_FEEDBACK: Final = frozenset({400, 401, 403, 410, 413, 422, 500, 501, 503, 504})
+_OF_CLASSIFYING: Final = frozenset(
+    {
+        errors.BackendUnavailableError,
+        errors.InvalidInputError,
+        errors.OverloadedError,
+        errors.VariantUnavailableError,
+    }
+)
+
+
+def feedback_request(model: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    """Returns the documentation of a body that is feedback."""
+    content = {"schema": {"$ref": _REF.format(model=model.__name__)}, "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def feedback_answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Returns the documented answers of a route of feedback: the model, and its problems."""
+    return {200: {"model": model}, **_problems(_GIVING_FEEDBACK, _OF_CLASSIFYING)}
 
 
 def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """Returns the documented answers of a classifying route: the model, and its problems."""
-    return {200: {"model": model}, **_problems(_CLASSIFYING, _OF_OTHER_ROUTES)}
+    return {200: {"model": model}, **_problems(_CLASSIFYING, _OF_OTHER_ROUTES | _OF_FEEDBACK)}
 
 
 def _problems(
@@ -205,6 +236,8 @@ class DocumentedApi(FastAPI):
                         ClassifyBody,
                         BatchBody,
                         LabelSetBody,
+                        FeedbackBody,
+                        FeedbackBatchBody,
                         ProblemBody,
                         *MODELS.values(),
                     )
@@ -213,9 +246,10 @@ class DocumentedApi(FastAPI):
             )
             schemas |= definitions["$defs"]
             _document_keys(page)
-            schemas[BatchBody.__name__]["properties"]["items"]["items"] = {
-                "$ref": _REF.format(model=ClassifyBody.__name__)
-            }
+            for batch, item in ((BatchBody, ClassifyBody), (FeedbackBatchBody, FeedbackBody)):
+                schemas[batch.__name__]["properties"]["items"]["items"] = {
+                    "$ref": _REF.format(model=item.__name__)
+                }
         return page
 
 

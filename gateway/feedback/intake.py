@@ -133,6 +133,11 @@ class FeedbackIntake:
             for each in checked
         ]
 
+    async def close(self) -> None:
+        """Ends what is being written; who still waits is not answered."""
+        if self._writer is not None:
+            await self._writer.close()
+
     def count(self, outcome: Taken | GatewayError) -> None:
         """Counts one item by what came of it."""
         self._metrics.count_item(

@@ -43,6 +43,11 @@ class Database:
         self._is_prepared = False
         self._waiting = 0
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is a file of this machine, which replicas elsewhere cannot share."""
+        return is_sqlite(self._engine.url)
+
     async def read(self, work: Callable[[Session], _Result]) -> _Result:
         """Runs `work` in a transaction that writes nothing. Raises as `write` does."""
         return await self._run(work, writes=False)

@@ -11,6 +11,7 @@ from typing import Final
 
 PROTOS: Final = (
     Path("gateway/api/proto/diptych/v1/classify.proto"),
+    Path("gateway/api/proto/diptych/v1/feedback.proto"),
     Path("gateway/receipts/receipt.proto"),
 )
 """Relative to the repository's root, as the generated imports follow it."""
