@@ -5,10 +5,16 @@ latency / measured latency)`, window by window, held while the limit is not reac
 wanted latency is that of the unloaded service, which keeps queues short; here it is a share of the
 deadline, so by Little's law (latency = in flight / rate) the limit settles at `rate * wanted
 latency` for a model and a machine of any speed.
+
+A service may need more than that share however few are inside: batches that take 180 ms, of which a
+request waits for one and is in the next. There a lower limit takes throughput and gives nothing. So
+where a limit of half the height has left the latency as it was, more of the budget is wanted for a
+while (decision 25).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 TARGET_RATIO: Final = 0.6
@@ -27,6 +33,21 @@ _MIN_GRADIENT: Final = 0.5
 _MAX_GRADIENT: Final = 1.5
 _BOUND_RATIO: Final = 0.9
 
+_TOLERABLE_RATIO: Final = 0.88  # of the budget, where a lower limit does not help
+_TOLERANCE_S: Final = 60.0
+_DESCENT_S: Final = 10.0  # in which a service that becomes slower by itself is seldom taken for one
+_DESCENT_RATIO: Final = 0.5
+_FUTILE_RATIO: Final = 0.7  # of the latency, that is left at half the limit; of a queue: 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Descent:
+    """Where the limit began to fall."""
+
+    limit: float
+    latency_s: float
+    at_s: float
+
 
 class GradientLimit:
     """Learns from the latencies of requests that were let in. Pure: time is handed in.
@@ -41,6 +62,10 @@ class GradientLimit:
         self._target_s = TARGET_RATIO * budget_s
         self._max_limit = max_limit / processes
         self._limit = min(_INITIAL_LIMIT / processes, self._max_limit)
+        self._wanted_s = self._target_s
+        self._tolerable_s = _TOLERABLE_RATIO * budget_s
+        self._tolerates_until_s = 0.0
+        self._descent: _Descent | None = None
         self._begun_s = 0.0
         self._samples: list[float] = []
         self._peak = 0
@@ -68,19 +93,38 @@ class GradientLimit:
         self._samples.append(latency_s)
         is_long = now_s - self._begun_s > _MAX_WINDOW_TARGETS * self._target_s
         if len(self._samples) >= (_FEW_SAMPLES if is_long else _MIN_SAMPLES):
-            self._adapt()
+            self._adapt(now_s)
             self._begin_window(now_s)
 
-    def _adapt(self) -> None:
+    def _adapt(self, now_s: float) -> None:
         latency_s = sorted(self._samples)[int(_QUANTILE * (len(self._samples) - 1))]
-        gradient = self._target_s / max(latency_s, 1e-6)
+        if now_s >= self._tolerates_until_s:
+            self._wanted_s = self._target_s
+            if self._is_futile(latency_s, now_s):
+                self._wanted_s = self._tolerable_s
+                self._tolerates_until_s = now_s + _TOLERANCE_S
+        gradient = self._wanted_s / max(latency_s, 1e-6)
         if gradient < 1.0:
             # From what was really inside: an unused limit would have to fall for many windows.
             base = min(self._limit, max(1.0, self._peak))
             self._limit = max(1.0, base * max(_MIN_GRADIENT, gradient))
         elif self._peak >= _BOUND_RATIO * self._limit:
-            # The root, because a window holds few samples: up at half the speed of down.
-            self._limit = min(self._max_limit, self._limit * min(_MAX_GRADIENT, gradient**0.5))
+            # The root, because a window holds few samples: up at half the speed of down. But what a
+            # futile descent took away is given back quickly.
+            growth = gradient if self._wanted_s > self._target_s else gradient**0.5
+            self._limit = min(self._max_limit, self._limit * min(_MAX_GRADIENT, growth))
+
+    def _is_futile(self, latency_s: float, now_s: float) -> bool:
+        """Whether a limit of half the height has left the latency as it was."""
+        if latency_s > self._tolerable_s:  # cut off by deadlines: how high it is, nobody knows
+            self._descent = None
+            return False
+        begin = self._descent
+        if begin is None or self._limit >= begin.limit or now_s - begin.at_s > _DESCENT_S:
+            self._descent = _Descent(self._limit, latency_s, now_s)
+            return False
+        is_low = self._limit <= _DESCENT_RATIO * begin.limit
+        return is_low and latency_s > _FUTILE_RATIO * max(begin.latency_s, self._target_s)
 
     def _begin_window(self, now_s: float) -> None:
         self._begun_s = now_s

@@ -51,3 +51,20 @@ def test_limit_settles_at_rate_times_wanted_latency(wanted_s: float) -> None:
     for step in range(60):
         feed(limit, limit.limit / rate_rps, limit.limit, step)
     assert limit.limit == pytest.approx(rate_rps * wanted_s, rel=0.1)  # whole places
+
+
+def test_limit_that_falls_without_effect_is_let_up_again() -> None:
+    limit = GradientLimit(0.5, max_limit=100)
+    limits = []
+    for step in range(60):
+        feed(limit, 0.35, limit.limit, step / 4)
+        limits.append(limit.limit)
+    assert min(limits) < 9  # half of where it began
+    assert limits[-1] == 100
+
+
+def test_limit_that_falls_with_effect_stays() -> None:
+    limit = GradientLimit(0.5, max_limit=100)
+    for step in range(60):
+        feed(limit, limit.limit * 0.05, limit.limit, step / 4)
+    assert limit.limit in (5, 6)  # of 50 ms each, in the wanted 300; what is left is cut off
