@@ -69,12 +69,16 @@ compress: venv ## find the fastest variant of RECIPE within one point of accurac
 # --- be sure -----------------------------------------------------------------------------------
 
 .PHONY: test
-test: export ## run the whole suite, the real Triton included
+test: export browser ## run the whole suite, the real Triton included
 	@$(BIN)/python -m pytest
 
 .PHONY: test-fast
-test-fast: venv ## run what needs no Triton
+test-fast: venv browser ## run what needs no Triton
 	@$(BIN)/python -m pytest -m 'not e2e'
+
+.PHONY: browser
+browser: venv ## fetch a Chromium for the tests of the pages, where the machine has none
+	@$(BIN)/python -m tests.browser
 
 .PHONY: check
 check: venv ## lint, format, strict types, import rules

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.conftest import DEMO
+from tests.conftest import DEMO, ROOT
 from tests.e2e.stack import Stack, running_stack
 
 if TYPE_CHECKING:
@@ -27,9 +27,13 @@ class Sample:
 
 @pytest.fixture(scope="session", autouse=True)
 def patient_gateway() -> Iterator[None]:
-    """Gives requests more than 500 ms: what these tests ask does not depend on a busy machine."""
+    """Gives requests more than 500 ms: what these tests ask does not depend on a busy machine.
+
+    And the page the samples that the exporters left.
+    """
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DIPTYCH_GATEWAY_REQUEST_BUDGET_MS", "10000")
+        environment.setenv("DIPTYCH_GATEWAY_SAMPLES_FOLDER", str(ROOT / ".diptych" / "samples"))
         yield
 
 
