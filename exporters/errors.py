@@ -14,7 +14,9 @@
     │   ├── BrokenRowsError          more broken rows than the recipe allows
     │   └── SplitError               too few examples to train, calibrate and hold out
     ├── ComparisonError              recipes that cannot be compared with each other
-    ├── NotAClassifierError      a recipe of a dual tower where a head is wanted
+    ├── NotAClassifierError          a recipe of a dual tower where a head is wanted
+    ├── SequenceHeadError            a head over sequences where pooled features are wanted
+    ├── SequencesTooLargeError       sequences of a table that would fill the disk
     ├── FineTuneOptionError          a value that --finetune does not take
     ├── NotTrainedError              asked for a head that was not trained yet
     ├── QuantisedGraphsError         int8 was asked for without the graphs that are to be served
@@ -267,6 +269,50 @@ class NotAClassifierError(ExporterError):
         return (
             f"Run: python -m exporters align {self.recipe}. Or take [dual_tower] out. `export` "
             "publishes a dual tower for the target `embedded`."
+        )
+
+
+@dataclass(eq=False)
+class SequenceHeadError(ExporterError):
+    """A head over sequences in a work that goes by pooled features."""
+
+    head: str
+    work: str
+
+    def __str__(self) -> str:
+        return (
+            f"Head '{self.head}' reads tokens and patches, and {self.work} works with pooled "
+            "features alone."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Says what to change in the recipe."""
+        return "Name a head of pooled features, such as `gated`, in the recipe's head.type."
+
+
+@dataclass(eq=False)
+class SequencesTooLargeError(ExporterError):
+    """Sequences of a table's examples that would take more disk than is allowed."""
+
+    kind: str
+    examples: int
+    positions: int
+    gib: float
+    limit_gib: float
+
+    def __str__(self) -> str:
+        return (
+            f"The {self.kind} sequences of {self.examples} examples, {self.positions} positions "
+            f"each, take {self.gib:.1f} GiB, more than the {self.limit_gib:g} GiB allowed."
+        )
+
+    @property
+    def remedy(self) -> str:
+        """Names what makes them smaller."""
+        return (
+            "Train on fewer examples, lower text_encoder.max_tokens, take an image encoder with "
+            "fewer cells, or name heads of pooled features alone, such as `gated`."
         )
 
 

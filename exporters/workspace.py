@@ -4,6 +4,7 @@
     ├── datasets/<source>-<digest>/      what a data source built: a table and its images
     ├── checks/<table>-<digest>.csv      the broken rows of a table, with reasons
     ├── features/<kind>-<digest>.safetensors
+    ├── features/<kind>-sequences-<digest>.npy  tokens or cells, for heads that read them
     ├── runs/<recipe>-<digest>/          head, training record, reports and pictures
     ├── finetuning/<recipe>-<digest>/   checkpoint of a fine-tuning that was stopped
     ├── fold-fits/<digest>.safetensors  what a head said in one fold of a comparison
@@ -46,6 +47,10 @@ class Workspace:
     def features_file(self, kind: str, digest: str) -> Path:
         """Where features of one `kind` (`text` or `image`) are cached."""
         return self.root / "features" / f"{kind}-{digest[:_DIGEST_CHARS]}.safetensors"
+
+    def sequences_file(self, kind: str, digest: str) -> Path:
+        """Where sequences of one `kind` (`text` or `image`) are cached."""
+        return self.root / "features" / f"{kind}-sequences-{digest[:_DIGEST_CHARS]}.npy"
 
     def run_folder(self, recipe_name: str, digest: str) -> Path:
         """Where the head, the record and the reports of one training run lie."""

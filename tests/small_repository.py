@@ -91,9 +91,9 @@ def _manifest(modalities: ModalitySet, device: str = "cpu") -> EnsembleManifest:
     return make_manifest(modalities).model_copy(update={"expected_device": device})
 
 
-def _dims(modalities: ModalitySet) -> dict[str, int]:
+def _dims(modalities: ModalitySet) -> dict[str, tuple[int]]:
     present = {"text_features": modalities.has_text, "image_features": modalities.has_image}
-    return {name: 32 for name, is_present in present.items() if is_present}
+    return {name: (32,) for name, is_present in present.items() if is_present}
 
 
 @cache

@@ -84,10 +84,10 @@ def prove_on(
     features = _features(variant, examples, text, image, lengths)
     parity = {}
     for modalities, graph in graphs.heads.items():
-        dims = graphs.head_dims[modalities]
-        head = runtime.open(graph, head_profiles(dims, target.head_batch))
+        inputs = graphs.head_inputs[modalities]
+        head = runtime.open(graph, head_profiles(inputs, target.head_batch))
         logits = [
-            head({name: features[name][row : row + 1] for name in dims})
+            head({name: features[name][row : row + 1] for name in inputs})
             for row in range(len(examples))
         ]
         parity[modalities] = compare(

@@ -80,7 +80,7 @@ def compare(
     for name in heads:  # before anything that takes time
         require_head(name)
     heads = heads or (tuple(HEADS) if len(recipes) == 1 else ())
-    loaded = _load(recipes, workspace)
+    loaded = _load(recipes, heads, workspace)
     table, seed = loaded[0].inputs.table, recipes[0].seed
     groups = join_groupings(
         [
@@ -113,7 +113,9 @@ def compare(
     )
 
 
-def _load(recipes: Sequence[Recipe], workspace: Workspace) -> list[RecipeFeatures]:
+def _load(
+    recipes: Sequence[Recipe], heads: Sequence[str], workspace: Workspace
+) -> list[RecipeFeatures]:
     names = [recipe.name for recipe in recipes]
     if any(recipe.finetune.is_on for recipe in recipes):
         # Its encoders have seen the labels of what a fold holds out.
@@ -129,7 +131,15 @@ def _load(recipes: Sequence[Recipe], workspace: Workspace) -> list[RecipeFeature
         inputs = load_inputs(recipe.model_copy(update={"seed": recipes[0].seed}), workspace)
         if loaded and inputs.table.digest != loaded[0].inputs.table.digest:
             raise ComparisonError(tuple(names), "they have not the same examples, tasks and labels")
-        features = load_features(inputs.table, inputs.text_encoder, inputs.image_encoder, workspace)
+        features = load_features(
+            inputs.table,
+            inputs.text_encoder,
+            inputs.image_encoder,
+            workspace,
+            has_sequences=any(
+                require_head(head).is_over_sequences for head in heads or (recipe.head.type,)
+            ),
+        )
         loaded.append(RecipeFeatures(inputs, features))
     return loaded
 

@@ -17,6 +17,7 @@ from exporters.conversion.graphs import (
     export_image_encoder,
     export_text_encoder,
 )
+from exporters.errors import SequenceHeadError
 from exporters.preprocessing.images import decode_image
 
 if TYPE_CHECKING:
@@ -152,5 +153,11 @@ class ImageSide(EncoderSide):
 
 
 def sides_of(variant: TrainedVariant) -> tuple[EncoderSide, EncoderSide]:
-    """Both encoders of a variant, the text's first."""
+    """Both encoders of a variant, the text's first.
+
+    Raises:
+        SequenceHeadError: its head reads more of them than features.
+    """
+    if variant.has_sequences:
+        raise SequenceHeadError(variant.recipe.head.type, "compression")
     return TextSide(variant), ImageSide(variant)

@@ -45,19 +45,23 @@ def write_half_precision(source: Path, target: Path, samples: Mapping[str, Any])
     half.topological_sort()  # the conversion of onnxruntime 1.31 puts the casts of inputs last
     onnx.save(half.model, target)
     onnx.checker.check_model(str(target))
-    reference, served = (_first_output(path, samples) for path in (source, target))
-    if (served.shape, served.dtype) != (reference.shape, reference.dtype):
-        raise GraphSignatureError(
-            target.name,
-            f"{reference.dtype} {reference.shape}",
-            f"{served.dtype} {served.shape}",
-        )
-    difference = float(np.abs(served - reference).max() / np.abs(reference).max())
-    if not difference <= RELATIVE_TOLERANCE:  # a NaN must fail too
-        raise GraphToleranceError(target.name, difference, RELATIVE_TOLERANCE)
-    return difference
+    differences = []
+    for reference, served in zip(
+        *(_outputs(path, samples) for path in (source, target)), strict=True
+    ):
+        if (served.shape, served.dtype) != (reference.shape, reference.dtype):
+            raise GraphSignatureError(
+                target.name,
+                f"{reference.dtype} {reference.shape}",
+                f"{served.dtype} {served.shape}",
+            )
+        differences.append(float(np.abs(served - reference).max() / np.abs(reference).max()))
+        if not differences[-1] <= RELATIVE_TOLERANCE:  # a NaN must fail too
+            raise GraphToleranceError(target.name, differences[-1], RELATIVE_TOLERANCE)
+    return max(differences)
 
 
-def _first_output(graph: Path, samples: Mapping[str, Any]) -> Any:  # noqa: ANN401  # no types there
+def _outputs(graph: Path, samples: Mapping[str, Any]) -> list[Any]:
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    return session.run(None, dict(samples))[0]
+    outputs: list[Any] = session.run(None, dict(samples))
+    return outputs

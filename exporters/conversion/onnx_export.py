@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import onnx
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from numpy.typing import NDArray
     from torch import nn
 
 OPSET: Final = 17
@@ -36,13 +37,11 @@ class GraphSignature:
 
     Attributes:
         inputs: input name to its axes' names, for those axes that vary; in the module's order.
-        output: name of the one output.
-        output_axes: the output's varying axes.
+        outputs: the same of the outputs.
     """
 
     inputs: Mapping[str, Mapping[int, str]]
-    output: str
-    output_axes: Mapping[int, str]
+    outputs: Mapping[str, Mapping[int, str]]
 
 
 def export_graph(
@@ -55,7 +54,7 @@ def export_graph(
     """Writes a module as ONNX and compares the two.
 
     Args:
-        module: in evaluation mode, on the CPU, fp32.
+        module: in evaluation mode, on the CPU, fp32; gives one tensor, or a tuple of several.
         signature: what the graph's tensors are called.
         traced_with: one tensor an input; their varying axes may have any size.
         proved_with: the same with other sizes, to catch a size that was frozen into the graph.
@@ -74,10 +73,9 @@ def export_graph(
             traced_with,
             str(path),
             input_names=list(signature.inputs),
-            output_names=[signature.output],
+            output_names=list(signature.outputs),
             dynamic_axes={
-                **{name: dict(axes) for name, axes in signature.inputs.items()},
-                signature.output: dict(signature.output_axes),
+                name: dict(axes) for name, axes in {**signature.inputs, **signature.outputs}.items()
             },
             opset_version=OPSET,
             dynamo=False,
@@ -90,14 +88,22 @@ def _prove(
     module: nn.Module, signature: GraphSignature, inputs: tuple[torch.Tensor, ...], path: Path
 ) -> None:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    actual = ([entry.name for entry in session.get_inputs()], session.get_outputs()[0].name)
-    expected = (list(signature.inputs), signature.output)
+    actual = tuple(
+        [entry.name for entry in entries]
+        for entries in (session.get_inputs(), session.get_outputs())
+    )
+    expected = (list(signature.inputs), list(signature.outputs))
     if actual != expected:
         raise GraphSignatureError(path.name, str(expected), str(actual))
     feeds = {name: tensor.numpy() for name, tensor in zip(signature.inputs, inputs, strict=True)}
-    (served,) = session.run(None, feeds)
     with torch.inference_mode():
-        reference = module(*inputs).numpy()
+        given = module(*inputs)
+    references = [given] if isinstance(given, torch.Tensor) else list(given)
+    for served, tensor in zip(session.run(None, feeds), references, strict=True):
+        _compare(served, tensor.numpy(), path)
+
+
+def _compare(served: NDArray[Any], reference: NDArray[Any], path: Path) -> None:
     if served.shape != reference.shape:
         raise GraphSignatureError(path.name, str(reference.shape), str(served.shape))
     difference = float(np.abs(served - reference).max())

@@ -14,8 +14,8 @@ class Encoded(NamedTuple):
     Attributes:
         pooled: float32 (batch, dim).
         sequence: float32 (batch, length, sequence_dim): tokens of a text in their order, or patches
-            or grid cells of an image, row by row and without class tokens. Of a dual tower it is
-            what comes before the projection.
+            or grid cells of an image, row by row and without class tokens. A position that is zero
+            all along is padding. Of a dual tower it is what comes before the projection.
     """
 
     pooled: Tensor

@@ -77,8 +77,10 @@ class PooledTextModel(nn.Module):
             attention_mask: int64 (batch, tokens), 1 for a token and 0 for padding.
 
         Returns:
-            float32 (batch, dim) and (batch, tokens, token_dim); states of padding mean nothing.
+            float32 (batch, dim) and (batch, tokens, token_dim); states of padding are zero, by
+            which whoever reads the sequence knows them.
         """
+        is_token = attention_mask.unsqueeze(-1)  # (batch, tokens, 1)
         if self.attends_to_padding:
             # Not None: every graph has the same two inputs.
             attention_mask = torch.ones_like(attention_mask)
@@ -91,7 +93,7 @@ class PooledTextModel(nn.Module):
         else:
             weights = attention_mask.unsqueeze(-1).to(states.dtype)  # (batch, tokens, 1)
             pooled = (states * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-9)
-        return Encoded(self.projection(pooled), states)
+        return Encoded(self.projection(pooled), states * is_token.to(states.dtype))
 
 
 def load_text_encoder(recipe: TextEncoderRecipe) -> TextEncoder:

@@ -134,7 +134,7 @@ def torch_logits(
 ) -> npt.NDArray[np.float32]:
     """What the trained model says, from image files and texts, float32 (examples, labels)."""
     view = head_for(variant.head, modalities).eval()
-    return torch_answers(view, variant, examples, modalities)
+    return torch_answers(view, variant, examples, modalities, has_sequences=variant.has_sequences)
 
 
 def torch_answers(
@@ -142,6 +142,8 @@ def torch_answers(
     encoders: FrozenEncoders,
     examples: Sequence[Example],
     modalities: ModalitySet,
+    *,
+    has_sequences: bool = False,
 ) -> npt.NDArray[np.float32]:
     """What a module says of the features of examples, one at a time, from file to answer.
 
@@ -150,6 +152,7 @@ def torch_answers(
         encoders: where the features come from.
         examples: what is encoded.
         modalities: what of each example is seen.
+        has_sequences: whether the view takes tokens and cells instead of pooled features.
 
     Returns:
         float32 (examples, width of the answer).
@@ -157,16 +160,17 @@ def torch_answers(
     rows = []
     with torch_threads(available_cpus()), torch.inference_mode():
         for example in examples:
-            features = []
+            encoded = []
             if modalities.has_text:
                 ids, mask = encoders.text_encoder.tokenizer.encode_batch([example.text])
-                encode = encoders.text_encoder.module
-                features.append(encode(torch.from_numpy(ids), torch.from_numpy(mask)))
+                encode = encoders.text_encoder.module.encode
+                encoded.append(encode(torch.from_numpy(ids), torch.from_numpy(mask)))
             if modalities.has_image:
                 pixels = decode_image(
                     example.image.read_bytes(), encoders.image_encoder.preprocessing
                 )
-                features.append(encoders.image_encoder.module(torch.from_numpy(pixels)[None]))
+                encoded.append(encoders.image_encoder.module.encode(torch.from_numpy(pixels)[None]))
+            features = [each.sequence if has_sequences else each.pooled for each in encoded]
             rows.append(view(*features).numpy())
     return np.concatenate(rows)
 

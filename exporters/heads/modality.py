@@ -40,8 +40,7 @@ class TextHead(nn.Module):
     def forward(self, text: Tensor) -> Tensor:
         """Takes (batch, text_dim); returns logits (batch, labels)."""
         standardised = self.head.standardise_text(text)
-        null_image = self.head.null_image.expand(text.shape[0], -1)  # (batch, image_dim)
-        return self.head.fuse(standardised, null_image)
+        return self.head.fuse(standardised, self.head.absent_image(text.shape[0]))
 
 
 class ImageHead(nn.Module):
@@ -54,8 +53,7 @@ class ImageHead(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Takes (batch, image_dim); returns logits (batch, labels)."""
         standardised = self.head.standardise_image(image)
-        null_text = self.head.null_text.expand(image.shape[0], -1)  # (batch, text_dim)
-        return self.head.fuse(null_text, standardised)
+        return self.head.fuse(self.head.absent_text(image.shape[0]), standardised)
 
 
 def head_for(head: FusionHead, modalities: ModalitySet) -> BothHead | TextHead | ImageHead:

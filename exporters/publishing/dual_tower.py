@@ -13,8 +13,6 @@ import numpy as np
 from exporters.alignment import tower_for
 from exporters.conversion.graphs import (
     EMBEDDING,
-    IMAGE_FEATURES,
-    TEXT_FEATURES,
     export_head,
     export_image_encoder,
     export_text_encoder,
@@ -184,12 +182,11 @@ def compare_embeddings(
 
 
 def _projection_folder(towers: AlignedTowers, modalities: ModalitySet, graphs: Path) -> ModelFolder:
-    widths = {TEXT_FEATURES: towers.text_encoder.dim, IMAGE_FEATURES: towers.image_encoder.dim}
-    dims = {name: widths[name] for name in head_inputs(modalities)}
+    inputs = head_inputs(towers, modalities)
     graph = graphs / f"tower-{modalities}.onnx"
-    export_head(tower_for(towers.projections, modalities).eval(), dims, graph, EMBEDDING)
+    export_head(tower_for(towers.projections, modalities).eval(), inputs, graph, EMBEDDING)
     answer = TensorSpec.floats(tensors.EMBEDDING, towers.embedding_dim)
-    return head_folder(towers.recipe.name, modalities, dims, answer, graph)
+    return head_folder(towers.recipe.name, modalities, inputs, answer, graph)
 
 
 def _manifests(

@@ -52,7 +52,7 @@ def build_engines(
         graphs.image: image_profiles(size.height, size.width, target.image_batch),
         graphs.text: text_profiles(lengths, target.text_batch),
         **{
-            graph: head_profiles(graphs.head_dims[modalities], target.head_batch)
+            graph: head_profiles(graphs.head_inputs[modalities], target.head_batch, lengths)
             for modalities, graph in graphs.heads.items()
         },
     }

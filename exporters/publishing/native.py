@@ -21,6 +21,7 @@ from exporters.publishing.precision import in_precision, require_quantised
 from exporters.publishing.stage import convert, unproved_manifests
 from exporters.repository.native_models import (
     NativeBranches,
+    bucket_lengths,
     decode_folder,
     head_graph_folder,
     image_graph_folder,
@@ -118,10 +119,11 @@ def _write(
     heads = {
         modalities: head_graph_folder(
             f"{variant.recipe.name}-head-{modalities}",
-            graphs.head_dims[modalities],
+            graphs.head_inputs[modalities],
             len(variant.labels),
             graph,
             target,
+            lengths=bucket_lengths(variant.text_encoder.tokenizer),
         )
         for modalities, graph in graphs.heads.items()
     }
@@ -147,9 +149,14 @@ def _write(
 def _branches(variant: TrainedVariant, graphs: Graphs, target: NativeTarget) -> NativeBranches:
     recipe = variant.recipe.target
     image_encoder, text_encoder = variant.image_encoder, variant.text_encoder
+    has_sequence = variant.has_sequences
     return NativeBranches(
         decode=decode_folder(image_encoder, recipe, target),
-        image=image_graph_folder(image_encoder, graphs.image, recipe, target),
+        image=image_graph_folder(
+            image_encoder, graphs.image, recipe, target, has_sequence=has_sequence
+        ),
         tokenise=tokenise_folder(text_encoder, recipe, target),
-        text=text_graph_folder(text_encoder, graphs.text, recipe, target),
+        text=text_graph_folder(
+            text_encoder, graphs.text, recipe, target, has_sequence=has_sequence
+        ),
     )

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from exporters.conversion.graphs import (
     IMAGE_FEATURES,
+    IMAGE_SEQUENCE,
     TEXT_FEATURES,
+    TEXT_SEQUENCE,
     export_head,
     export_image_encoder,
     export_text_encoder,
@@ -38,12 +40,13 @@ from gateway.contract.manifest import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import Literal
 
     from exporters.alignment import AlignedTowers
-    from exporters.evaluation.parity import Parity
+    from exporters.conversion.graphs import FeatureShape
+    from exporters.evaluation.parity import FrozenEncoders, Parity
     from exporters.evaluation.quality import ModalityQuality
     from exporters.repository.model_folder import ModelFolder
     from exporters.training import TrainedVariant
@@ -59,13 +62,13 @@ class Graphs:
     Attributes:
         text, image: the encoders.
         heads: the head of each modality set.
-        head_dims: features that each head takes, to their widths.
+        head_inputs: what each head takes, to its shape.
     """
 
     text: Path
     image: Path
     heads: Mapping[ModalitySet, Path]
-    head_dims: Mapping[ModalitySet, Mapping[str, int]]
+    head_inputs: Mapping[ModalitySet, Mapping[str, FeatureShape]]
 
 
 @dataclass(frozen=True)
@@ -143,14 +146,18 @@ def stage_variant(
     graphs = convert(variant, graphs_folder, encoders)
     target = variant.recipe.target
     steps = Encoders(
-        text=text_encoder_folder(variant.text_encoder, graphs.text, target),
-        image=image_encoder_folder(variant.image_encoder, graphs.image, target),
+        text=text_encoder_folder(
+            variant.text_encoder, graphs.text, target, has_sequence=variant.has_sequences
+        ),
+        image=image_encoder_folder(
+            variant.image_encoder, graphs.image, target, has_sequence=variant.has_sequences
+        ),
     )
     heads = {
         modalities: head_folder(
             variant.recipe.name,
             modalities,
-            graphs.head_dims[modalities],
+            graphs.head_inputs[modalities],
             TensorSpec.floats(tensors.LOGITS, len(variant.labels)),
             graph,
         )
@@ -245,29 +252,36 @@ def convert(
     Raises:
         ConversionError: a graph is not the module it was made from.
     """
-    dims = {TEXT_FEATURES: variant.text_encoder.dim, IMAGE_FEATURES: variant.image_encoder.dim}
-    head_dims = {each: {name: dims[name] for name in head_inputs(each)} for each in ModalitySet}
+    has_sequence = variant.has_sequences
+    inputs = {each: head_inputs(variant, each, has_sequences=has_sequence) for each in ModalitySet}
     heads = {modalities: folder / f"head-{modalities}.onnx" for modalities in ModalitySet}
     text, image = encoders or (folder / "text.onnx", folder / "image.onnx")
-    graphs = Graphs(text, image, heads, head_dims)
+    graphs = Graphs(text, image, heads, inputs)
     with progress("Converting to ONNX", 2 + len(ModalitySet)) as advance:
         if encoders is None:
-            export_text_encoder(variant.text_encoder, graphs.text)
-            export_image_encoder(variant.image_encoder, graphs.image)
+            export_text_encoder(variant.text_encoder, graphs.text, has_sequence=has_sequence)
+            export_image_encoder(variant.image_encoder, graphs.image, has_sequence=has_sequence)
         advance(2)
         for modalities, graph in heads.items():
             head = head_for(variant.head, modalities).eval()
-            export_head(head, head_dims[modalities], graph)
+            export_head(head, inputs[modalities], graph)
             advance()
     return graphs
 
 
-def head_inputs(modalities: ModalitySet) -> Iterator[str]:
-    """The features that a head of one modality set takes, text first."""
+def head_inputs(
+    encoders: FrozenEncoders, modalities: ModalitySet, *, has_sequences: bool = False
+) -> dict[str, FeatureShape]:
+    """What the head of one modality set takes, text first, to its shape without the batch axis."""
+    text, image = encoders.text_encoder, encoders.image_encoder
+    shapes: dict[str, FeatureShape] = {}
     if modalities.has_text:
-        yield TEXT_FEATURES
+        name = TEXT_SEQUENCE if has_sequences else TEXT_FEATURES
+        shapes[name] = (-1, text.token_dim) if has_sequences else (text.dim,)
     if modalities.has_image:
-        yield IMAGE_FEATURES
+        name = IMAGE_SEQUENCE if has_sequences else IMAGE_FEATURES
+        shapes[name] = (image.cells, image.cell_dim) if has_sequences else (image.dim,)
+    return shapes
 
 
 def provenance_of(variant: TrainedVariant | AlignedTowers, head: str) -> Provenance:

@@ -6,7 +6,7 @@ target needs; the head joins the branches.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from exporters.repository.model_config import EnsembleModel, EnsembleStep, TensorSpec
 from exporters.repository.model_folder import DIGEST_CHARS, ModelFolder
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from gateway.contract.drift.reference import DriftReference
     from gateway.contract.manifest import EnsembleManifest
+
+IMAGE_SEQUENCE: Final = "IMAGE_SEQUENCE"
+TEXT_SEQUENCE: Final = "TEXT_SEQUENCE"
 
 
 def assemble(  # noqa: PLR0913  # the parts of one ensemble
@@ -35,9 +38,10 @@ def assemble(  # noqa: PLR0913  # the parts of one ensemble
 
     Args:
         manifest: what the ensemble says of itself; its modalities choose the branches.
-        image: from `IMAGE` to `IMAGE_FEATURES` and `IMAGE_TRACE`.
-        text: from `TEXT` to `TEXT_FEATURES` and `TEXT_TRACE`.
-        head: from the features of the modalities to `answer_of(manifest)`.
+        image: from `IMAGE` to `IMAGE_FEATURES`, `IMAGE_TRACE` and, where the head takes it,
+            `IMAGE_SEQUENCE`.
+        text: the same of `TEXT`.
+        head: from the features or sequences of the modalities to `answer_of(manifest)`.
         max_batch_size: rows of a request, at most; no step may take fewer.
         feature_dims: widths of `IMAGE_FEATURES` and `TEXT_FEATURES`.
         drift_reference: of the variant; only the ensemble of both modalities carries it.

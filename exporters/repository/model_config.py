@@ -25,11 +25,16 @@ SETTINGS_PARAMETER: Final = "settings"
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """A tensor of a model; `shape` leaves out the batch axis and has -1 where it varies."""
+    """A tensor of a model; `shape` leaves out the batch axis and has -1 where it varies.
+
+    Requests whose tensors have different shapes share a batch only where `is_ragged`; then the
+    model must lay them together itself.
+    """
 
     name: str
     dtype: str
     shape: tuple[int, ...]
+    is_ragged: bool = False
 
     @classmethod
     def bytes_of(cls, name: str) -> TensorSpec:
@@ -40,6 +45,11 @@ class TensorSpec:
     def floats(cls, name: str, width: int) -> TensorSpec:
         """A float32 vector a row."""
         return cls(name, "TYPE_FP32", (width,))
+
+    @classmethod
+    def features(cls, name: str, shape: tuple[int, ...]) -> TensorSpec:
+        """What a head takes or an encoder gives: a float32 vector a row, or a sequence of them."""
+        return cls(name, "TYPE_FP32", shape)
 
 
 @dataclass(frozen=True)
@@ -243,6 +253,7 @@ def _skeleton(model: StepModel | NativeModel | EnsembleModel) -> model_config_pb
             name=spec.name,
             data_type=model_config_pb2.DataType.Value(spec.dtype),
             dims=spec.shape,
+            allow_ragged_batch=spec.is_ragged,
         )
     for spec in model.outputs:
         config.output.add(

@@ -11,13 +11,18 @@ signatures of the ensembles are those of the target `embedded`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from exporters.preprocessing.texts import token_buckets
-from exporters.repository.ensembles import assemble, features_width
+from exporters.repository.ensembles import (
+    IMAGE_SEQUENCE,
+    TEXT_SEQUENCE,
+    assemble,
+    features_width,
+)
 from exporters.repository.model_config import EnsembleStep, NativeModel, TensorSpec, WarmupSample
 from exporters.repository.model_folder import ModelFolder, identified
 from exporters.repository.python_step import python_step
@@ -25,7 +30,7 @@ from gateway.contract import tensors
 from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from exporters.encoders import ImageEncoder, TextEncoder
@@ -33,14 +38,16 @@ if TYPE_CHECKING:
     from exporters.recipe import TargetRecipe
     from exporters.repository.native_target import NativeTarget
     from gateway.contract.drift.reference import DriftReference
-    from gateway.contract.manifest import EnsembleManifest, ModalitySet
+    from gateway.contract.manifest import EnsembleManifest
 
 _TOKENIZER: Final = "tokenizer.json"
 
 # Tensors of the python steps, and of the graphs, which `exporters.conversion.graphs` names.
 _PIXELS, _INPUT_IDS, _ATTENTION_MASK, _TRACE = "PIXELS", "INPUT_IDS", "ATTENTION_MASK", "TRACE"
 _FEATURES: Final = "features"
+_SEQUENCE: Final = "sequence"
 _LOGITS: Final = "logits"
+_VARIES: Final = -1
 
 _WARMUP_TEXT: Final = "a sentence that is said again until it fills the longest bucket "
 
@@ -100,14 +107,19 @@ def tokenise_folder(
 
 
 def image_graph_folder(
-    encoder: ImageEncoder, graph: Path, recipe: TargetRecipe, target: NativeTarget
+    encoder: ImageEncoder,
+    graph: Path,
+    recipe: TargetRecipe,
+    target: NativeTarget,
+    *,
+    has_sequence: bool = False,
 ) -> ModelFolder:
     """The image encoder's graph, warmed up with noise: what it costs is the same for any image."""
     pixels = TensorSpec("pixels", "TYPE_UINT8", _pixel_shape(encoder))
     model = NativeModel(
         name="image-encoder",
         inputs=(pixels,),
-        outputs=(TensorSpec.floats(_FEATURES, encoder.dim),),
+        outputs=_outputs(encoder.dim, (encoder.cells, encoder.cell_dim) if has_sequence else None),
         max_batch_size=target.image_batch,
         instances=target.encoder_instances or recipe.image_instances,
         kind=target.kind,
@@ -120,14 +132,19 @@ def image_graph_folder(
 
 
 def text_graph_folder(
-    encoder: TextEncoder, graph: Path, recipe: TargetRecipe, target: NativeTarget
+    encoder: TextEncoder,
+    graph: Path,
+    recipe: TargetRecipe,
+    target: NativeTarget,
+    *,
+    has_sequence: bool = False,
 ) -> ModelFolder:
     """The text encoder's graph, warmed up with a real sample of each bucket length."""
     samples, files = _text_warmup(encoder)
     model = NativeModel(
         name="text-encoder",
         inputs=_token_tensors(-1),
-        outputs=(TensorSpec.floats(_FEATURES, encoder.dim),),
+        outputs=_outputs(encoder.dim, (-1, encoder.token_dim) if has_sequence else None),
         max_batch_size=target.text_batch,
         instances=target.encoder_instances or recipe.text_instances,
         kind=target.kind,
@@ -139,30 +156,39 @@ def text_graph_folder(
     return identified(f"text-encoder-{target.precision}", model, {model.file: graph}, files)
 
 
-def head_graph_folder(
-    prefix: str, dims: Mapping[str, int], labels: int, graph: Path, target: NativeTarget
+def head_graph_folder(  # the parts of one model
+    prefix: str,
+    features: Mapping[str, tuple[int, ...]],
+    labels: int,
+    graph: Path,
+    target: NativeTarget,
+    *,
+    lengths: Sequence[int] = (),
 ) -> ModelFolder:
     """A head's graph.
 
     Args:
         prefix: what its name begins with.
-        dims: `text_features` and `image_features`, those that it takes, to their widths.
+        features: `text_features`, `image_features` or `text_sequence`, `image_sequence`, those that
+            it takes, to their shapes without the batch axis.
         labels: number of labels.
         graph: the ONNX file.
         target: where it runs.
+        lengths: bucket lengths of a sequence that varies (-1); each is warmed up.
     """
-    features = tuple(TensorSpec.floats(name, dim) for name, dim in dims.items())
+    inputs = tuple(TensorSpec.features(name, shape) for name, shape in features.items())
+    samples = _head_warmup(inputs, lengths)
     model = NativeModel(
         name=prefix,
-        inputs=features,
+        inputs=inputs,
         outputs=(TensorSpec.floats(_LOGITS, labels),),
         max_batch_size=target.head_batch,
         instances=1,
         kind=target.kind,
         parameters=target.parameters,
-        warmup=(WarmupSample("features", features),),
+        warmup=samples,
         backend=target.backend,
-        profiles=1 if target.backend == "tensorrt" else 0,
+        profiles=len(samples) if target.backend == "tensorrt" else 0,
     )
     return identified(prefix, model, {model.file: graph})
 
@@ -175,13 +201,19 @@ def native_ensemble_folder(
     drift_reference: DriftReference | None = None,
 ) -> ModelFolder:
     """The ensemble of one modality set."""
+    assert isinstance(head.model, NativeModel)  # noqa: S101  # `head_graph_folder` made it
+    taken = {spec.name.upper(): spec.name for spec in head.model.inputs}
     image = (
         _step(
             branches.decode,
             {tensors.IMAGE: tensors.IMAGE},
             {_PIXELS: _PIXELS, _TRACE: tensors.IMAGE_TRACE},
         ),
-        _step(branches.image, {"pixels": _PIXELS}, {_FEATURES: IMAGE_FEATURES}),
+        _step(
+            branches.image,
+            {"pixels": _PIXELS},
+            _given(IMAGE_FEATURES, IMAGE_SEQUENCE, taken),
+        ),
     )
     text = (
         _step(
@@ -196,14 +228,18 @@ def native_ensemble_folder(
         _step(
             branches.text,
             {"input_ids": _INPUT_IDS, "attention_mask": _ATTENTION_MASK},
-            {_FEATURES: TEXT_FEATURES},
+            _given(TEXT_FEATURES, TEXT_SEQUENCE, taken),
         ),
     )
     return assemble(
         manifest,
         image=image,
         text=text,
-        head=_step(head, _head_inputs(manifest.modalities), {_LOGITS: tensors.LOGITS}),
+        head=_step(
+            head,
+            {name: tensor for tensor, name in taken.items()},
+            {_LOGITS: tensors.LOGITS},
+        ),
         max_batch_size=target.ensemble_batch,
         feature_dims={
             IMAGE_FEATURES: features_width(branches.image),
@@ -219,9 +255,36 @@ def _step(
     return EnsembleStep(folder.model.name, inputs, outputs)
 
 
-def _head_inputs(modalities: ModalitySet) -> dict[str, str]:
-    present = {TEXT_FEATURES: modalities.has_text, IMAGE_FEATURES: modalities.has_image}
-    return {name.lower(): name for name, is_present in present.items() if is_present}
+def _outputs(dim: int, sequence: tuple[int, int] | None) -> tuple[TensorSpec, ...]:
+    features = TensorSpec.floats(_FEATURES, dim)
+    return (features, TensorSpec.features(_SEQUENCE, sequence)) if sequence else (features,)
+
+
+def _given(features: str, sequence: str, taken: Collection[str]) -> dict[str, str]:
+    """An encoder's outputs to the ensemble's tensors; one that nothing takes is refused."""
+    if sequence in taken:
+        return {_FEATURES: features, _SEQUENCE: sequence}
+    return {_FEATURES: features}
+
+
+def _head_warmup(
+    inputs: tuple[TensorSpec, ...], lengths: Sequence[int]
+) -> tuple[WarmupSample, ...]:
+    """One request, or one for each bucket length where a length varies."""
+    if not any(_VARIES in spec.shape for spec in inputs):
+        return (WarmupSample("features", inputs),)
+    return tuple(
+        WarmupSample(
+            f"{length} tokens",
+            tuple(
+                replace(
+                    spec, shape=tuple(length if size == _VARIES else size for size in spec.shape)
+                )
+                for spec in inputs
+            ),
+        )
+        for length in lengths
+    )
 
 
 def _pixel_shape(encoder: ImageEncoder) -> tuple[int, int, int]:

@@ -9,23 +9,24 @@ Five folders hold what computes (two encoders, three heads) and three ensembles 
 and the same with one encoder and its own small head where a modality is absent. Decoding runs in
 the image encoder's process and tokenising in the text encoder's: with the python backend each
 further model costs a process and a copy of the pixels. Encoders are named by their own digest, so
-variants over the same encoder share its processes and its batches. Of a dual tower the head is a
-projection, and EMBEDDING stands for LOGITS.
+variants over the same encoder share its processes and its batches. A head over tokens and patches
+asks its encoders for sequences beside the pooled features: these are models of their own. Of a dual
+tower the head is a projection, and EMBEDDING stands for LOGITS.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from exporters.repository.ensembles import answer_of, assemble, features_width
-from exporters.repository.model_config import EnsembleStep, TensorSpec
+from exporters.repository.model_config import EnsembleStep, StepModel, TensorSpec
 from exporters.repository.python_step import python_step
 from gateway.contract import tensors
 from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from exporters.encoders import ImageEncoder, TextEncoder
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 _GRAPH: Final = "model.onnx"
 _TOKENIZER: Final = "tokenizer.json"
 _FEATURES: Final = "FEATURES"
+_SEQUENCE: Final = "SEQUENCE"
 _TRACE: Final = "TRACE"
+_VARIES: Final = -1
 
 # Rows of one execution, and rows that go through the graph together. On a CPU an image gains
 # nothing from company; texts gain from others of the same length, which a larger window offers.
@@ -57,8 +60,10 @@ class Encoders:
     image: ModelFolder
 
 
-def text_encoder_folder(encoder: TextEncoder, graph: Path, target: TargetRecipe) -> ModelFolder:
-    """The model that tokenises and encodes texts."""
+def text_encoder_folder(
+    encoder: TextEncoder, graph: Path, target: TargetRecipe, *, has_sequence: bool = False
+) -> ModelFolder:
+    """The model that tokenises and encodes texts; `has_sequence`: the graph gives tokens too."""
     return python_step(
         prefix="text-encoder",
         files={_GRAPH: graph, _TOKENIZER: encoder.tokenizer.path},
@@ -72,14 +77,16 @@ def text_encoder_folder(encoder: TextEncoder, graph: Path, target: TargetRecipe)
             "group_size": _TEXT_GROUP,
         },
         inputs=(TensorSpec.bytes_of(tensors.TEXT),),
-        outputs=_encoder_outputs(encoder.dim),
+        outputs=_encoder_outputs(encoder.dim, (-1, encoder.token_dim) if has_sequence else None),
         batch=_TEXT_BATCH,
         instances=target.text_instances,
     )
 
 
-def image_encoder_folder(encoder: ImageEncoder, graph: Path, target: TargetRecipe) -> ModelFolder:
-    """The model that decodes, resizes and encodes images."""
+def image_encoder_folder(
+    encoder: ImageEncoder, graph: Path, target: TargetRecipe, *, has_sequence: bool = False
+) -> ModelFolder:
+    """The model that decodes, resizes and encodes images; `has_sequence`: the graph gives cells."""
     return python_step(
         prefix="image-encoder",
         files={_GRAPH: graph},
@@ -90,21 +97,28 @@ def image_encoder_folder(encoder: ImageEncoder, graph: Path, target: TargetRecip
             "group_size": _IMAGE_GROUP,
         },
         inputs=(TensorSpec.bytes_of(tensors.IMAGE),),
-        outputs=_encoder_outputs(encoder.dim),
+        outputs=_encoder_outputs(
+            encoder.dim, (encoder.cells, encoder.cell_dim) if has_sequence else None
+        ),
         batch=_IMAGE_BATCH,
         instances=target.image_instances,
     )
 
 
 def head_folder(
-    variant: str, modalities: ModalitySet, dims: Mapping[str, int], answer: TensorSpec, graph: Path
+    variant: str,
+    modalities: ModalitySet,
+    features: Mapping[str, tuple[int, ...]],
+    answer: TensorSpec,
+    graph: Path,
 ) -> ModelFolder:
     """The model that turns the features of one modality set into what the ensemble answers.
 
     Args:
         variant: name of the variant.
         modalities: what the head takes.
-        dims: `text_features` and `image_features`, those that it takes, to their widths.
+        features: `text_features`, `image_features` or `text_sequence`, `image_sequence`, those that
+            it takes, to their shapes without the batch axis.
         answer: the graph's output, its name in upper case; see `ensembles.answer_of`.
         graph: the ONNX file.
     """
@@ -112,7 +126,11 @@ def head_folder(
         prefix=f"{variant}-head-{modalities}",
         files={_GRAPH: graph},
         settings={"step": "fusion_head", "graph": _GRAPH},
-        inputs=tuple(TensorSpec.floats(name.upper(), dim) for name, dim in dims.items()),
+        # The step pads sequences itself, so texts of different lengths share its batches.
+        inputs=tuple(
+            replace(TensorSpec.features(name.upper(), shape), is_ragged=_VARIES in shape)
+            for name, shape in features.items()
+        ),
         outputs=(answer,),
         batch=_HEAD_BATCH,
         instances=1,
@@ -126,13 +144,14 @@ def ensemble_folder(
     drift_reference: DriftReference | None = None,
 ) -> ModelFolder:
     """The ensemble of one modality set."""
-    inputs = {name: name for name in _features_of(manifest.modalities)}
+    assert isinstance(head.model, StepModel)  # noqa: S101  # `head_folder` made it
+    taken = [spec.name for spec in head.model.inputs]
     answer = answer_of(manifest).name
     return assemble(
         manifest,
-        image=[_encode(encoders.image, tensors.IMAGE, IMAGE_FEATURES, tensors.IMAGE_TRACE)],
-        text=[_encode(encoders.text, tensors.TEXT, TEXT_FEATURES, tensors.TEXT_TRACE)],
-        head=EnsembleStep(head.model.name, inputs, {answer: answer}),
+        image=[_encode(encoders.image, tensors.IMAGE, taken)],
+        text=[_encode(encoders.text, tensors.TEXT, taken)],
+        head=EnsembleStep(head.model.name, {name: name for name in taken}, {answer: answer}),
         max_batch_size=_ENSEMBLE_BATCH,
         feature_dims={
             IMAGE_FEATURES: features_width(encoders.image),
@@ -142,19 +161,16 @@ def ensemble_folder(
     )
 
 
-def _encode(encoder: ModelFolder, source: str, features: str, trace: str) -> EnsembleStep:
-    return EnsembleStep(encoder.model.name, {source: source}, {_FEATURES: features, _TRACE: trace})
+def _encode(encoder: ModelFolder, source: str, taken: Collection[str]) -> EnsembleStep:
+    """An encoder's call; Triton refuses an ensemble with a sequence that nothing takes."""
+    outputs = {_FEATURES: f"{source}_FEATURES", _TRACE: f"{source}_TRACE"}
+    if (sequence := f"{source}_SEQUENCE") in taken:
+        outputs[_SEQUENCE] = sequence
+    return EnsembleStep(encoder.model.name, {source: source}, outputs)
 
 
-def _encoder_outputs(dim: int) -> tuple[TensorSpec, ...]:
-    return (
-        TensorSpec.floats(_FEATURES, dim),
-        TensorSpec.floats(_TRACE, len(tensors.TRACE_FIELDS)),
-    )
-
-
-def _features_of(modalities: ModalitySet) -> Iterator[str]:
-    if modalities.has_image:
-        yield IMAGE_FEATURES
-    if modalities.has_text:
-        yield TEXT_FEATURES
+def _encoder_outputs(dim: int, sequence: tuple[int, int] | None) -> tuple[TensorSpec, ...]:
+    given = [TensorSpec.floats(_FEATURES, dim)]
+    if sequence is not None:
+        given.append(TensorSpec.features(_SEQUENCE, sequence))
+    return (*given, TensorSpec.floats(_TRACE, len(tensors.TRACE_FIELDS)))

@@ -1,7 +1,8 @@
 """Features of frozen encoders, computed once and cached: an epoch on them takes milliseconds.
 
 A cache file is named by what it was computed from (encoder, inputs in their order, this code), so a
-stale one is never read. It is safetensors: reading it runs no code.
+stale one is never read. It is safetensors: reading it runs no code. What heads over tokens and
+patches read is in the care of `sequences`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from exporters.digests import digest_of_json, digest_of_source
 from exporters.preprocessing.images import decode_image
 from exporters.preprocessing.texts import groups_by_length
 from exporters.progress import progress
+from exporters.training.sequences import load_sequences
 from exporters.training.threads import available_cpus, torch_threads
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
     from exporters.data import ExampleTable
     from exporters.encoders import ImageEncoder, TextEncoder
+    from exporters.heads import FusionHead
+    from exporters.training.sequences import Sequences
     from exporters.workspace import Workspace
 
 _TEXT_BATCH: Final = 32
@@ -42,17 +46,27 @@ class Features:
     Attributes:
         text: shape (examples, text_dim), float32.
         image: shape (examples, image_dim), float32.
+        sequences: the tokens and cells of the same examples; None where no head asks for them.
     """
 
     text: Tensor
     image: Tensor
+    sequences: Sequences | None = None
 
     def __len__(self) -> int:
         return len(self.text)
 
     def take(self, positions: Tensor) -> Features:
         """Returns the features at `positions`, shape (selected,), int64."""
-        return Features(self.text[positions], self.image[positions])
+        sequences = None if self.sequences is None else self.sequences.take(positions)
+        return Features(self.text[positions], self.image[positions], sequences)
+
+    def seen_by(self, head: FusionHead | type[FusionHead]) -> tuple[Tensor, Tensor]:
+        """Returns what a head reads of text and image, in memory: take few rows of sequences."""
+        if not head.is_over_sequences:
+            return self.text, self.image
+        assert self.sequences is not None  # noqa: S101  # `load_features` is told what heads read
+        return self.sequences.read()
 
 
 def load_features(
@@ -60,8 +74,21 @@ def load_features(
     text_encoder: TextEncoder,
     image_encoder: ImageEncoder,
     workspace: Workspace,
+    *,
+    has_sequences: bool = False,
 ) -> Features:
-    """Reads the features of a table's examples from the cache; computes what is not there."""
+    """Reads the features of a table's examples from the cache; computes what is not there.
+
+    Args:
+        table: the examples.
+        text_encoder: encodes their texts.
+        image_encoder: encodes their images.
+        workspace: where the cache lies.
+        has_sequences: whether a head reads tokens and cells too.
+
+    Raises:
+        SequencesTooLargeError: those would take too much disk.
+    """
     code = digest_of_source(_CODE)
     image_digests = [example.image_digest for example in table.examples]
     text_key = digest_of_json([text_encoder.digest, table.texts, code])
@@ -76,7 +103,10 @@ def load_features(
             workspace.features_file("image", image_key),
             lambda: _encode_images(image_encoder, images),
         )
-    return Features(text, image)
+        sequences = (
+            load_sequences(table, text_encoder, image_encoder, workspace) if has_sequences else None
+        )
+    return Features(text, image, sequences)
 
 
 def _cached(file: Path, compute: Callable[[], Tensor]) -> Tensor:

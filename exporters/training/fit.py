@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
-from exporters.heads import build_head
+from exporters.heads import build_head, require_head
 from exporters.training.logits import logits_of
 from exporters.training.objective import Objective
 from exporters.training.threads import torch_threads
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from exporters.tasks import Task
     from exporters.training.features import Features
     from exporters.training.objective import Targets
+
+_EXAMPLES_OF_MEASURED_SEQUENCES: Final = 512
+"""Thousands of tokens and cells say what their mean is; all would have to be held in memory."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,11 @@ def fit_head(
     """
     with torch_threads(1), torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
+        text, image = _measured(train.features, require_head(recipe.head.type))
         head = build_head(
-            recipe.head,
-            text_dim=train.features.text.shape[1],
-            image_dim=train.features.image.shape[1],
-            tasks=tasks,
+            recipe.head, text_dim=text.shape[-1], image_dim=image.shape[-1], tasks=tasks
         )
-        head.fit_standardisation(train.features.text, train.features.image)
+        head.fit_standardisation(text, image)
         objective = Objective.of(recipe, tasks, train.targets)
         optimiser = torch.optim.AdamW(
             head.parameters(),
@@ -120,6 +121,14 @@ def fit_head(
             return epoch
 
         return _fit(head, recipe.training, next_epoch)
+
+
+def _measured(features: Features, head: type[FusionHead]) -> tuple[Tensor, Tensor]:
+    """What means and deviations are taken from: all features, or the sequences of some examples."""
+    if head.is_over_sequences:
+        step = -(-len(features) // _EXAMPLES_OF_MEASURED_SEQUENCES)
+        features = features.take(torch.arange(0, len(features), step))
+    return features.seen_by(head)
 
 
 def _fit(head: FusionHead, settings: TrainingRecipe, next_epoch: Callable[[], Epoch]) -> FittedHead:
@@ -146,7 +155,7 @@ def _run_epoch(
     for rows in torch.split(shuffled, recipe.training.batch_size):
         batch = train.features.take(rows)
         has_text, has_image = drop_modalities(len(rows), recipe.head.modality_dropout)
-        prepared = head.prepare(batch.text, batch.image, has_text, has_image)
+        prepared = head.prepare(*batch.seen_by(head), has_text, has_image)
         targets = train.targets.take(rows)
         losses = [
             objective.loss(logits, targets, is_weighted=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from exporters.heads import FusionHead
     from exporters.training.features import Features
     from gateway.contract.manifest import ModalitySet
+
+_ROWS_OF_SEQUENCES: Final = 128
+"""Examples whose sequences are held in memory at a time."""
 
 
 def logits_of(head: FusionHead, features: Features, modalities: ModalitySet) -> Tensor:
@@ -28,11 +31,18 @@ def logits_of(head: FusionHead, features: Features, modalities: ModalitySet) -> 
         Uncalibrated logits, shape (examples, labels), float32.
     """
     view = head_for(head, modalities).eval()
-    inputs = []
-    if modalities.has_text:
-        inputs.append(features.text)
-    if modalities.has_image:
-        inputs.append(features.image)
+    rows = _ROWS_OF_SEQUENCES if head.is_over_sequences else max(1, len(features))
     with torch.inference_mode():
-        logits: Tensor = view(*inputs)
-    return logits
+        return torch.cat(
+            [
+                view(*_inputs(head, features.take(part), modalities))
+                for part in torch.split(torch.arange(len(features)), rows)
+            ]
+        )
+
+
+def _inputs(head: FusionHead, features: Features, modalities: ModalitySet) -> tuple[Tensor, ...]:
+    """What the view of the head takes, text first."""
+    text, image = features.seen_by(head)
+    present = ((text, modalities.has_text), (image, modalities.has_image))
+    return tuple(each for each, is_present in present if is_present)

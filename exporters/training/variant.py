@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from exporters.atomic import atomic_folder
 from exporters.data import Split
-from exporters.heads import build_head
+from exporters.heads import build_head, require_head
 from exporters.tasks import TaskCalibration
 from gateway.contract.manifest import ModalitySet
 
@@ -83,6 +83,11 @@ class TrainedVariant:
     def tasks(self) -> tuple[Task, ...]:
         """What is asked, in the order of the logits."""
         return self.inputs.table.tasks
+
+    @property
+    def has_sequences(self) -> bool:
+        """Whether the head reads tokens and cells instead of pooled features."""
+        return self.head.is_over_sequences
 
     @property
     def temperatures(self) -> dict[ModalitySet, float]:
@@ -168,10 +173,12 @@ def is_saved(run_folder: Path) -> bool:
 def read_variant(inputs: TrainingInputs, features: Features, run_folder: Path) -> TrainedVariant:
     """Reads what `save_variant` wrote."""
     record: dict[str, Any] = json.loads((run_folder / _RECORD_FILE).read_text(encoding="utf-8"))
+    text, image = inputs.text_encoder, inputs.image_encoder
+    is_over_sequences = require_head(inputs.recipe.head.type).is_over_sequences
     head = build_head(
         inputs.recipe.head,
-        text_dim=inputs.text_encoder.dim,
-        image_dim=inputs.image_encoder.dim,
+        text_dim=text.token_dim if is_over_sequences else text.dim,
+        image_dim=image.cell_dim if is_over_sequences else image.dim,
         tasks=inputs.table.tasks,
     )
     head.load_state_dict(load_file(run_folder / _HEAD_FILE))

@@ -8,12 +8,14 @@ Triton's backend takes, for each batch, the profile that fits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from exporters.conversion.graphs import ATTENTION_MASK, INPUT_IDS, PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from exporters.conversion.graphs import FeatureShape
 
 Shape = tuple[int, ...]
 
@@ -29,6 +31,8 @@ class ShapeRange(NamedTuple):
 Profile = Mapping[str, ShapeRange]
 """A range for each of a graph's inputs."""
 
+_VARIES: Final = -1
+
 
 def image_profiles(height: int, width: int, batch: int) -> tuple[Profile, ...]:
     """One profile for RGB pixels of one size, uint8 (1 to `batch`, height, width, 3)."""
@@ -42,9 +46,24 @@ def text_profiles(lengths: Sequence[int], batch: int) -> tuple[Profile, ...]:
     )
 
 
-def head_profiles(dims: Mapping[str, int], batch: int) -> tuple[Profile, ...]:
-    """One profile for features, float32 (1 to `batch`, width), by input name."""
-    return ({name: _rows(batch, (dim,)) for name, dim in dims.items()},)
+def head_profiles(
+    features: Mapping[str, FeatureShape], batch: int, lengths: Sequence[int] = ()
+) -> tuple[Profile, ...]:
+    """Profiles for a head's features, float32 (1 to `batch`, ...).
+
+    Args:
+        features: shape of each input without the batch axis, by name.
+        batch: rows, at most.
+        lengths: bucket lengths of a sequence that varies (-1); each is a profile of its own.
+    """
+    has_varying = any(_VARIES in shape for shape in features.values())
+    return tuple(
+        {
+            name: _rows(batch, tuple(length if size == _VARIES else size for size in shape))
+            for name, shape in features.items()
+        }
+        for length in (lengths if has_varying else (_VARIES,))
+    )
 
 
 def _rows(batch: int, shape: Shape) -> ShapeRange:

@@ -106,6 +106,10 @@ def _tensor_reasons(
                 yield from _ends_differ(step.input_map[name], produced, tensor, step.model_name)
             elif not tensor.optional:
                 yield f"Input {name} of step {step.model_name} is fed by nothing"
+    taken = {outer for step, _ in steps for outer in step.input_map.values()}
+    taken.update(tensor.name for tensor in ensemble.config.output)
+    for name in sorted(produced.keys() - taken):
+        yield f"Nothing takes {name}"
     for tensor in ensemble.config.output:
         yield from _ends_differ(tensor.name, produced, tensor, "the ensemble's own output")
 
@@ -159,7 +163,7 @@ RULES: Final = (
     Rule(
         "tensor-mismatch",
         Severity.ERROR,
-        "tensors between steps that differ in name, data type or shape, or that nothing feeds",
+        "tensors between steps that differ in name, type or shape, or that nothing feeds or takes",
         mismatched_tensors,
     ),
     Rule(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
+from exporters.repository.python_backend.encoder_step import Array, padded
 from exporters.repository.python_backend.session import open_session
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class FusionHeadStep:
             ]
             for name in self._input_names
         }
-        feeds = {name.lower(): np.concatenate(rows) for name, rows in by_input.items()}
+        feeds = {name.lower(): _together(rows) for name, rows in by_input.items()}
         (answers,) = self._session.run(None, feeds)
         ends = np.cumsum([len(rows) for rows in by_input[self._input_names[0]]])
         return [
@@ -39,10 +40,22 @@ class FusionHeadStep:
         ]
 
 
+def _together(requests: Sequence[Array]) -> Array:
+    """Rows of all requests; sequences are padded with zeros, which the head does not see."""
+    if requests[0].ndim == 2:
+        return np.concatenate(requests)
+    return padded([row for rows in requests for row in rows])
+
+
 def load(folder: Path, settings: dict[str, Any]) -> FusionHeadStep:
     """Opens the head's graph and runs it once, so that the first caller does not pay for it."""
     session = open_session(folder / settings["graph"], settings["intra_op_threads"])
     inputs = session.get_inputs()
-    session.run(None, {each.name: np.zeros((1, *each.shape[1:]), np.float32) for each in inputs})
+    # An axis that has a name instead of a size is the length of a sequence.
+    shapes = {
+        each.name: (1, *(size if isinstance(size, int) else 1 for size in each.shape[1:]))
+        for each in inputs
+    }
+    session.run(None, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
     (output,) = session.get_outputs()
     return FusionHeadStep(session, [each.name.upper() for each in inputs], output.name.upper())

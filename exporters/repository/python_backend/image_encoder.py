@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exporters.preprocessing.images import ImagePreprocessing, decode_image, small_jpeg
-from exporters.repository.python_backend.encoder_step import EncoderStep, Features
+from exporters.repository.python_backend.encoder_step import EncodedRows, EncoderStep
 from exporters.repository.python_backend.session import open_session, run_as_batch_work
 from gateway.contract import tensors
 
@@ -33,13 +33,14 @@ class ImageRows:
         """One image file to pixels, uint8 (height, width, 3)."""
         return decode_image(row, self._preprocessing)
 
-    def encode(self, items: Sequence[Pixels]) -> Features:
-        """Pixels to features, float32 (images, dim)."""
+    def encode(self, items: Sequence[Pixels]) -> EncodedRows:
+        """Pixels to features and, where the graph gives them, cells."""
         groups = [
             self._session.run(None, {"pixels": np.stack(items[start : start + self._group_size])})
             for start in range(0, len(items), self._group_size)
         ]
-        return np.concatenate([features for (features,) in groups])
+        features, *cells = (np.concatenate(arrays) for arrays in zip(*groups, strict=True))
+        return EncodedRows(features, *cells)
 
 
 def load(folder: Path, settings: dict[str, Any]) -> EncoderStep[Pixels]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exporters.preprocessing.texts import TextTokenizer, decode_text, groups_by_length
-from exporters.repository.python_backend.encoder_step import EncoderStep, Features
+from exporters.repository.python_backend.encoder_step import Array, EncodedRows, EncoderStep
 from exporters.repository.python_backend.session import open_session, run_as_batch_work
 from gateway.contract import tensors
 
@@ -39,19 +39,24 @@ class TextRows:
         """One text to its token ids."""
         return self._tokenizer.tokenise([decode_text(row)])[0]
 
-    def encode(self, items: Sequence[list[int]]) -> Features:
-        """Token ids to features, float32 (texts, dim)."""
-        indexes: list[int] = []
-        groups: list[Features] = []
+    def encode(self, items: Sequence[list[int]]) -> EncodedRows:
+        """Token ids to features and, where the graph gives them, states of each text's tokens."""
+        order: list[int] = []
+        features: list[Array] = []
+        tokens: list[Array] = []
         for group in groups_by_length([len(item) for item in items], self._group_size):
             input_ids, attention_mask = self._tokenizer.pad([items[index] for index in group])
             feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
-            groups.extend(self._session.run(None, feeds))
-            indexes.extend(group)
-        in_order = np.concatenate(groups)
-        features = np.empty_like(in_order)
-        features[indexes] = in_order
-        return features
+            pooled, *states = self._session.run(None, feeds)
+            order.extend(group)
+            features.append(pooled)
+            for rows in states:
+                tokens += [row[: len(items[index])] for index, row in zip(group, rows, strict=True)]
+        places = np.argsort(order)
+        return EncodedRows(
+            np.concatenate(features)[places],
+            [tokens[place] for place in places] if tokens else None,
+        )
 
 
 def load(folder: Path, settings: dict[str, Any]) -> EncoderStep[list[int]]:

@@ -15,7 +15,7 @@ from exporters.conversion.onnx_export import GraphSignature, export_graph
 if TYPE_CHECKING:
     from pathlib import Path
 
-SIGNATURE = GraphSignature(inputs={"x": {0: "batch"}}, output="y", output_axes={0: "batch"})
+SIGNATURE = GraphSignature(inputs={"x": {0: "batch"}}, outputs={"y": {0: "batch"}})
 
 
 class Vanishing(nn.Module):

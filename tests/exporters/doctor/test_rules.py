@@ -170,6 +170,24 @@ def test_tensor_mismatch_says_what_differs(
     assert any(words in finding.reason for finding in findings)
 
 
+def test_tensor_mismatch_names_a_tensor_that_nothing_takes(cpu: Path) -> None:
+    def one_output_more(config: pb.ModelConfig) -> None:
+        for step in config.ensemble_scheduling.step:
+            if "TEXT_FEATURES" in step.output_map.values():
+                step.output_map["sequence"] = "TEXT_SEQUENCE"
+
+    def give_it(config: pb.ModelConfig) -> None:
+        config.output.add(name="sequence", data_type=pb.TYPE_FP32, dims=[-1, 32])
+
+    edit(cpu, "text-encoder", give_it)
+    edit(cpu, BOTH, one_output_more)
+
+    [finding] = findings_of("tensor-mismatch", cpu)
+
+    assert finding.model == BOTH
+    assert "Nothing takes TEXT_SEQUENCE" in finding.reason
+
+
 def test_tensor_mismatch_optional_input_may_be_fed_by_nothing(cpu: Path) -> None:
     def one_optional_input_more(config: pb.ModelConfig) -> None:
         _one_input_more(config)

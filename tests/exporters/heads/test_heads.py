@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEXT_DIM, IMAGE_DIM, LABELS, ROWS = 12, 20, 5, 7
+LENGTH = 6
 TASKS = single_task(("a", "b", "c", "d", "e"))
 SEVERAL = (
     Task("kind", ("a", "b")),
@@ -40,14 +41,29 @@ def head(request: pytest.FixtureRequest) -> FusionHead:
     return head.eval()
 
 
-@pytest.fixture
-def text() -> torch.Tensor:
-    return torch.randn(ROWS, TEXT_DIM, generator=torch.Generator().manual_seed(1))
+def inputs_of(head: FusionHead | None, dim: int, seed: int) -> torch.Tensor:
+    """Features, or sequences of which some are padded."""
+    noise = torch.Generator().manual_seed(seed)
+    if head is None or not head.is_over_sequences:
+        return torch.randn(ROWS, dim, generator=noise)
+    sequences = torch.randn(ROWS, LENGTH, dim, generator=noise)
+    for row, length in enumerate((1, 3, LENGTH, 2, 5, LENGTH, 4)):
+        sequences[row, length:] = 0.0
+    return sequences
+
+
+def asked_head(request: pytest.FixtureRequest) -> FusionHead | None:
+    return request.getfixturevalue("head") if "head" in request.fixturenames else None
 
 
 @pytest.fixture
-def image() -> torch.Tensor:
-    return torch.randn(ROWS, IMAGE_DIM, generator=torch.Generator().manual_seed(2))
+def text(request: pytest.FixtureRequest) -> torch.Tensor:
+    return inputs_of(asked_head(request), TEXT_DIM, seed=1)
+
+
+@pytest.fixture
+def image(request: pytest.FixtureRequest) -> torch.Tensor:
+    return inputs_of(asked_head(request), IMAGE_DIM, seed=2)
 
 
 def test_head_gives_a_logit_a_label(
@@ -136,14 +152,15 @@ def test_head_is_one_file_of_fewer_than_80_lines(name: str) -> None:
 def test_head_exports_for_every_modality_set(
     head: FusionHead, modalities: ModalitySet, tmp_path: Path
 ) -> None:
-    dims = {TEXT_FEATURES: TEXT_DIM, IMAGE_FEATURES: IMAGE_DIM}
-    if not modalities.has_text:
-        del dims[TEXT_FEATURES]
-    if not modalities.has_image:
-        del dims[IMAGE_FEATURES]
+    over = head.is_over_sequences
+    inputs: dict[str, tuple[int, ...]] = {}
+    if modalities.has_text:
+        inputs[TEXT_FEATURES] = (-1, TEXT_DIM) if over else (TEXT_DIM,)
+    if modalities.has_image:
+        inputs[IMAGE_FEATURES] = (LENGTH, IMAGE_DIM) if over else (IMAGE_DIM,)
 
     # Raises when the graph's numbers are not the head's, at another batch size than it was traced.
-    export_head(head_for(head, modalities).eval(), dims, tmp_path / "head.onnx")
+    export_head(head_for(head, modalities).eval(), inputs, tmp_path / "head.onnx")
 
     assert (tmp_path / "head.onnx").stat().st_size > 0
 
@@ -236,7 +253,9 @@ def test_upper_level_of_stacking_leaves_the_lower_one_alone(
 def test_tasks_side_by_side_answer_for_all_labels(name: str) -> None:
     head = build_head(HeadRecipe(type=name), text_dim=TEXT_DIM, image_dim=IMAGE_DIM, tasks=SEVERAL)
 
-    assert head(torch.randn(ROWS, TEXT_DIM), torch.randn(ROWS, IMAGE_DIM)).shape == (ROWS, 5)
+    sides = [inputs_of(head, dim, seed=1) for dim in (TEXT_DIM, IMAGE_DIM)]
+
+    assert head(*sides).shape == (ROWS, 5)
 
 
 def test_probability_average_averages_within_each_task_by_itself() -> None:

@@ -62,13 +62,13 @@ def test_readme_head_trains_and_is_calibrated(variant: TrainedVariant) -> None:
 def test_readme_head_exports(
     variant: TrainedVariant, modalities: ModalitySet, tmp_path: Path
 ) -> None:
-    dims = {}
+    inputs = {}
     if modalities.has_text:
-        dims[TEXT_FEATURES] = variant.text_encoder.dim
+        inputs[TEXT_FEATURES] = (variant.text_encoder.dim,)
     if modalities.has_image:
-        dims[IMAGE_FEATURES] = variant.image_encoder.dim
+        inputs[IMAGE_FEATURES] = (variant.image_encoder.dim,)
 
     # Raises when the graph's numbers are not the head's.
-    export_head(head_for(variant.head, modalities).eval(), dims, tmp_path / "head.onnx")
+    export_head(head_for(variant.head, modalities).eval(), inputs, tmp_path / "head.onnx")
 
     assert (tmp_path / "head.onnx").stat().st_size > 0

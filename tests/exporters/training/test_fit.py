@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 
@@ -10,7 +12,12 @@ from exporters.training.features import Features
 from exporters.training.fit import FittedHead, LabelledFeatures, fit_head
 from exporters.training.logits import logits_of
 from exporters.training.objective import Targets
+from exporters.training.sequences import Sequences
 from gateway.contract.manifest import ModalitySet
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 COLOURS, SHAPES = 3, 2
 TASKS = single_task(tuple(str(label) for label in range(COLOURS * SHAPES)))
@@ -31,7 +38,10 @@ def recipe_with(head: dict[str, object], training: dict[str, object], seed: int 
 
 
 def examples(count: int, seed: int) -> LabelledFeatures:
-    """The text tells the shape, the image the colour; the label is both."""
+    """The text tells the shape, the image the colour; the label is both.
+
+    In the sequences, one token or cell in three tells it, and the others are noise.
+    """
     generator = torch.Generator().manual_seed(seed)
     shape = torch.randint(SHAPES, (count,), generator=generator)
     colour = torch.randint(COLOURS, (count,), generator=generator)
@@ -39,7 +49,16 @@ def examples(count: int, seed: int) -> LabelledFeatures:
     image = torch.nn.functional.one_hot(colour, 12) + 0.2 * torch.randn(
         count, 12, generator=generator
     )
-    return LabelledFeatures(Features(text, image), Targets((shape * COLOURS + colour,)))
+
+    def sequences(told: torch.Tensor) -> NDArray[np.float16]:
+        sequence = 0.2 * torch.randn(count, 3, told.shape[1], generator=generator)
+        sequence[torch.arange(count), torch.randint(3, (count,), generator=generator)] += told
+        halves: NDArray[np.float16] = sequence.half().numpy()
+        return halves
+
+    sides = Sequences(sequences(text), sequences(image), torch.arange(count))
+    features = Features(text, image, sides)
+    return LabelledFeatures(features, Targets((shape * COLOURS + colour,)))
 
 
 def fit(

@@ -52,7 +52,7 @@ class Smooth(nn.Module):
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("graph") / "smooth.onnx"
-    signature = GraphSignature(inputs={"x": {0: "batch"}}, output="y", output_axes={0: "batch"})
+    signature = GraphSignature(inputs={"x": {0: "batch"}}, outputs={"y": {0: "batch"}})
     inputs = (torch.randn(2, WIDTH),), (torch.randn(5, WIDTH),)
     export_graph(Smooth().eval(), signature, *inputs, path)
     return path
@@ -63,7 +63,7 @@ def rows(count: int = 4) -> np.ndarray[Any, np.dtype[np.float32]]:
 
 
 def build(graph: Path, plan: Path, profiles: tuple[Profile, ...] | None = None) -> EngineReport:
-    return build_engine(graph, profiles or head_profiles({"x": WIDTH}, 32), plan, LIBRARY)
+    return build_engine(graph, profiles or head_profiles({"x": (WIDTH,)}, 32), plan, LIBRARY)
 
 
 def test_build_engine_of_fp32_and_fp16_types_every_layer_as_its_graph_does(
@@ -137,7 +137,7 @@ def test_build_engine_interrupted_while_it_builds_ends_and_writes_nothing(
     with pytest.raises(KeyboardInterrupt):
         build_engine(
             graph,
-            head_profiles({"x": WIDTH}, 32),
+            head_profiles({"x": (WIDTH,)}, 32),
             tmp_path / "x.plan",
             LIBRARY,
             on_step=interrupt,
