@@ -112,6 +112,10 @@ bench-overload: export ## send 2, 4 and 10 times what the demo sustains; figures
 bench-gateway: export ## what the gateway itself costs before the real Triton; into .bench/
 	@$(BIN)/python -m loadtest.gateway_cost
 
+.PHONY: bench-tracing
+bench-tracing: venv ## what the spans of a request cost, off and on; into .bench/
+	@$(BIN)/python -m loadtest.tracing_cost
+
 .PHONY: bench-fairness
 bench-fairness: export ## one client sends ten times its share: what another gets; into .bench/
 	@$(BIN)/python -m loadtest.fairness

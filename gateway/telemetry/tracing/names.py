@@ -21,7 +21,7 @@ INFER: Final = "inference.GRPCInferenceService/ModelInfer"
 SPANS: Final[dict[str, str]] = {
     "`POST /v1/classify` and so on": "server: a REST request, from the first byte of its head; "
     "probes and `/metrics` have none",
-    "`diptych.v1.Classifier/Classify`": "server: a gRPC call",
+    "`diptych.v1.Classifier/Classify` and so on": "server: a gRPC call",
     "`diptych.v1.Classifier/ClassifyStream`": "server: one message of a stream, from when it was "
     "read; the stream itself may last for hours and has none",
     f"`{RECEIVE}`": "reading and checking the body, over REST",

@@ -21,10 +21,13 @@ from gateway.api.proto.diptych.v1 import classify_pb2
 from gateway.telemetry.tracing import names
 from tests.gateway.conftest import RunningGateway, eventually, run_gateway, run_triton
 from tests.gateway.fake_triton import BROKEN_IMAGE
+from tests.gateway.key_files import Keys
 from tests.gateway.manifests import make_dual_repository
 from tests.gateway.telemetry.tracing.collector import CLIENT, INTERNAL, SERVER
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.gateway.conftest import StartGateway
     from tests.gateway.fake_triton import FakeTriton
     from tests.gateway.telemetry.tracing.collector import Collector
@@ -329,6 +332,22 @@ async def test_spans_hold_nothing_that_a_caller_sent_but_the_request_id(
     assert b"hunter2" not in sent
     assert b"secret-library" not in sent  # Triton's own words
     assert {key for each in collector.spans for key in each.attributes} <= names.ATTRIBUTES.keys()
+
+
+async def test_caller_without_a_key_ends_in_a_span_over_rest_grpc_and_a_stream(
+    collector: Collector, start_gateway: StartGateway, tmp_path: Path
+) -> None:
+    keys = Keys(tmp_path)
+    key = keys.add("shop")
+    async with start_gateway(has_tracing=True, api_keys_file=keys.path) as gateway:
+        await gateway.http.post("/v1/classify", json={"text": "a"})
+        with pytest.raises(grpc.aio.AioRpcError):
+            await gateway.grpc.Classify(classify_pb2.ClassifyRequest(text="a"))
+        with pytest.raises(grpc.aio.AioRpcError):
+            _ = [each async for each in gateway.grpc.ClassifyStream(iter(()))]
+    assert [each.attributes["error.type"] for each in collector.spans] == ["key_missing"] * 3
+    assert not any(each.is_error for each in collector.spans)
+    assert key.encode() not in b"".join(collector.raw)
 
 
 async def test_labels_of_a_request_are_embedded_within_a_stage(
