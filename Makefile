@@ -136,8 +136,25 @@ tools: venv ## fetch the programs that check deploy/ (helm, trivy, Prometheus, .
 	@$(BIN)/python -m deploy.tools
 
 .PHONY: deploy-check
-deploy-check: tools ## all static checks of deploy/: the Helm chart by real Helms, schemas, rules, scanners
+deploy-check: tools ## all static checks of deploy/: chart, images, compose file, alerts, dashboards
 	@$(BIN)/python -m deploy.helm check
+	@$(BIN)/python -m pytest -q -m 'not e2e' tests/deploy/docker tests/deploy/compose tests/deploy/observability
+
+.PHONY: dashboards
+dashboards: venv ## write the dashboards' JSON from deploy/observability/boards
+	@$(BIN)/python -m deploy.observability
+
+.PHONY: compose-secrets
+compose-secrets: venv ## make the passwords and keys of docker-compose.yml that are missing
+	@$(BIN)/python -m deploy.compose
+
+.PHONY: images-check
+images-check: export ## install each image's exact packages into a fresh environment and start what it runs
+	@$(BIN)/python -m deploy.docker check
+
+.PHONY: sbom
+sbom: venv ## write each image's list of packages as CycloneDX and SPDX into .diptych/sbom
+	@$(BIN)/python -m deploy.docker sbom
 
 # --- the environment ---------------------------------------------------------------------------
 
