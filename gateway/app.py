@@ -6,6 +6,7 @@ import math
 import os
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from random import SystemRandom
@@ -33,9 +34,11 @@ from gateway.api.label_sets import LabelSetsApi
 from gateway.api.openapi import DocumentedApi
 from gateway.api.operations import OperationsApi
 from gateway.api.pages.routes import PagesApi
+from gateway.api.ramp_api import RampApi
 from gateway.api.rest import ClassificationApi
 from gateway.api.traffic_api import TrafficApi
 from gateway.api.unrouted import pass_to_edge
+from gateway.classification.arms import ArmObserver
 from gateway.classification.brown_out import BrownOutBounds
 from gateway.classification.classifier import Classifier
 from gateway.classification.live import LiveClassifier
@@ -49,12 +52,19 @@ from gateway.pools.dispatch import Dispatcher
 from gateway.pools.fleet import Fleet
 from gateway.pools.pool import Pool
 from gateway.pools.watch import Watch
+from gateway.ramping.admin import RampAdmin
+from gateway.ramping.controller import RampController, process_name
+from gateway.ramping.fuse import Fuse
+from gateway.ramping.leader import RampLeader
+from gateway.ramping.lease import Lease
+from gateway.ramping.results import ResultsReader
 from gateway.readiness import Readiness
 from gateway.receipts.first_keys import first_receipt_keys
 from gateway.receipts.ring import ReceiptRing
 from gateway.reuse.answer_cache import AnswerCache
 from gateway.reuse.answers import ReusedAnswers, ReusePolicy
 from gateway.routing.router import Router
+from gateway.tallies.recorder import TallyRecorder
 from gateway.telemetry.exposition import expose
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tracing.start import start_tracing
@@ -110,6 +120,8 @@ class Collaborators:
     traffic_admin: TrafficAdmin
     receipts: ReceiptRing
     feedback: FeedbackIntake
+    tallies: TallyRecorder
+    ramps: RampController | None
 
     def show_gated_arms(self) -> None:
         """Shows in the metrics which arms get no traffic."""
@@ -161,6 +173,7 @@ def make_collaborators(
         settings.batch_budget_ms / 1000,
     )
     label_sets = _make_label_sets(settings, database, workers)
+    recorder = TallyRecorder()
     receipts = ReceiptRing(first_receipt_keys(settings.receipt_keys_file, place))
     metrics.feedback.set_receipt_keys(0 if receipts.is_ephemeral else len(receipts))
     return Collaborators(
@@ -183,7 +196,7 @@ def make_collaborators(
             router,
             Classifier(dispatcher, metrics, _reused_answers(settings, metrics), labels),
             label_sets,
-            metrics.traffic,
+            ArmObserver(metrics.traffic, recorder),
             _brown_out(settings),
             shadows,
             receipts=ReceiptIssuer(receipts),
@@ -222,6 +235,39 @@ def make_collaborators(
         traffic_admin=TrafficAdmin(database, live, lambda: fleet.catalog, router),
         receipts=receipts,
         feedback=_make_feedback(settings, receipts, fleet, metrics, database),
+        tallies=recorder,
+        ramps=_make_ramps(database, recorder, live, router, metrics),
+    )
+
+
+def _make_ramps(
+    database: Database | None,
+    recorder: TallyRecorder,
+    live: LiveTraffic,
+    router: Router,
+    metrics: Metrics,
+) -> RampController | None:
+    if database is None:
+        return None
+    process = process_name()
+    now = partial(datetime.now, UTC)
+    return RampController(
+        database,
+        recorder,
+        live,
+        RampLeader(
+            database,
+            live,
+            Lease(process, time.monotonic),
+            router.gates,
+            metrics.ramps,
+            clock=time.monotonic,
+            now=now,
+        ),
+        Fuse(router.hold_back),
+        metrics.ramps,
+        process=process,
+        now=now,
     )
 
 
@@ -376,6 +422,14 @@ def create_app(parts: Collaborators) -> FastAPI:
         TrafficApi(parts.traffic, lambda: parts.fleet.catalog, parts.router, parts.metrics).routes()
     )
     app.include_router(AdminApi(parts.traffic_admin, parts.traffic).routes())
+    app.include_router(
+        RampApi(
+            ResultsReader(parts.database, parts.tallies, time.monotonic),
+            RampAdmin(parts.database, parts.traffic),
+            parts.router,
+            parts.metrics.shadows,
+        ).routes()
+    )
     if parts.settings.has_pages:
         app.include_router(PagesApi(parts.settings.samples_folder).routes())
     return app

@@ -182,6 +182,7 @@ async def _run_servers(
         watching = tasks.create_task(_watch_keys(parts))
         watching_receipts = tasks.create_task(_watch_receipt_keys(parts))
         following = tasks.create_task(parts.traffic.run(parts.show_gated_arms))
+        ramping = tasks.create_task(_lead_ramps(parts))
         mirroring = tasks.create_task(grpc_server.mirror_readiness())
         serving = tasks.create_task(http_server.serve(sockets=[http_socket]))
         await grpc_server.start()
@@ -192,6 +193,7 @@ async def _run_servers(
         watching.cancel()
         watching_receipts.cancel()
         following.cancel()
+        ramping.cancel()
         mirroring.cancel()
     log_event(_LOG, logging.INFO, "stopped")
 
@@ -210,6 +212,11 @@ async def _watch_keys(parts: Collaborators) -> None:
 async def _watch_receipt_keys(parts: Collaborators) -> None:
     if (path := parts.settings.receipt_keys_file) is not None:
         await ReceiptKeysWatch(path, parts.receipts, parts.metrics.feedback).run()
+
+
+async def _lead_ramps(parts: Collaborators) -> None:
+    if parts.ramps is not None:
+        await parts.ramps.run()
 
 
 def _log_started(ports: Ports) -> None:

@@ -40,6 +40,9 @@ _OF_FEEDBACK: Final = frozenset(
         errors.UnknownLabelError,
     }
 )
+
+_OF_VARIANTS: Final = frozenset({errors.UnknownVariantError, errors.UnknownLabelSetError})
+
 _OF_RULES: Final = frozenset(
     {errors.ConflictError, errors.PreconditionFailedError, errors.UnknownRuleError}
 )
@@ -192,6 +195,11 @@ def feedback_request(model: type[BaseModel], example: dict[str, Any]) -> dict[st
 def feedback_answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
     """Returns the documented answers of a route of feedback: the model, and its problems."""
     return {200: {"model": model}, **_problems(_GIVING_FEEDBACK, _OF_CLASSIFYING)}
+
+
+def result_answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:
+    """Returns the documented answers of the route of an experiment's results."""
+    return {200: {"model": model}, **_problems({401, 404, 500}, _OF_VARIANTS)}
 
 
 def answers(model: type[BaseModel]) -> dict[int | str, dict[str, Any]]:

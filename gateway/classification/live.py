@@ -18,6 +18,7 @@ from gateway.zero_shot.query import LabelQuery
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gateway.classification.arms import ArmObserver
     from gateway.classification.brown_out import BrownOutBounds
     from gateway.classification.classifier import Classifier
     from gateway.classification.receipting import ReceiptIssuer
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from gateway.classification.values import Classification, ClassifyRequest
     from gateway.receipts.receipt import SignedReceipt
     from gateway.routing.router import Decision, Router
-    from gateway.telemetry.traffic_metrics import TrafficMetrics
     from gateway.zero_shot.embeddings import LabelWork
     from gateway.zero_shot.label_sets import LabelSets
 
@@ -52,7 +52,7 @@ class LiveClassifier:
         router: decides.
         classifier: classifies.
         label_sets: finds labels by the name of their set.
-        metrics: what came of each arm goes there.
+        arms: hear what came of each.
         brown_out: when an input may be left out under overload; None: never.
         shadows: see each answered request.
         receipts: signs each answer.
@@ -63,7 +63,7 @@ class LiveClassifier:
         router: Router,
         classifier: Classifier,
         label_sets: LabelSets,
-        metrics: TrafficMetrics,
+        arms: ArmObserver,
         brown_out: BrownOutBounds | None,
         shadows: Shadows,
         *,
@@ -72,7 +72,7 @@ class LiveClassifier:
         self._router = router
         self._classifier = classifier
         self._label_sets = label_sets
-        self._metrics = metrics
+        self._arms = arms
         self._brown_out = brown_out
         self._shadows = shadows
         self._receipts = receipts
@@ -162,7 +162,5 @@ class LiveClassifier:
             outcome = "cancelled"
             raise
         finally:
-            if decision.draw is not None:
-                arm = decision.draw.experiment, decision.variant.name
-                self._metrics.observe_arm(arm, decision.reason, outcome, seconds)
+            self._arms.observe(decision, outcome, seconds)
         return RoutedAnswer(answer, decision, self._receipts.issue(request, answer, decision))

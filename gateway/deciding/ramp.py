@@ -63,6 +63,7 @@ class Evidence:
         units: by arm, as many as were seen with the weights of this step.
         sightings: how often a unit may have been counted, see `check_allocation`.
         gate: why the candidate may not serve, or None.
+        is_paused: whether a person holds the ramp; guardrails count all the same.
     """
 
     elapsed_s: float
@@ -74,6 +75,7 @@ class Evidence:
     units: Mapping[str, int]
     sightings: int = 1
     gate: str | None = None
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ def look(policy: RampPolicy, state: RampState, evidence: Evidence) -> Look:
     found = Look(Action.HOLD, state, (), accuracy, allocation, of_control, of_candidate)
     if breached := _breaches(policy, found):
         return replace(found, action=Action.ROLL_BACK, reasons=breached)
+    if evidence.is_paused:
+        return replace(found, reasons=("paused",))
     if allocation.is_mismatch:
         return replace(found, action=Action.PAUSE, reasons=("sample_ratio_mismatch",))
     if waits := _waits(policy, found, evidence.gate):

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from gateway.routing.hashing import SLOTS
+from gateway.routing.ramp_definition import RampDefinition
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 _MAX_UNITS: Final = 1000
@@ -101,6 +102,7 @@ class ExperimentDefinition(_Definition):
         start_at: from when on, with a time zone; None: at once.
         stop_at: until when, excluded; None: without end.
         salt: of the draw; None: the name. Another one draws all units anew.
+        ramp: how the other arm than the control comes to its traffic; None: by hand alone.
     """
 
     name: Name
@@ -116,6 +118,13 @@ class ExperimentDefinition(_Definition):
     start_at: Moment | None = None
     stop_at: Moment | None = None
     salt: Value | None = None
+    ramp: RampDefinition | None = None
+
+    @property
+    def candidate(self) -> str | None:
+        """The arm that is not the control; None where there is not exactly one."""
+        others = [name for name in self.arms if name != self.control]
+        return others[0] if len(others) == 1 else None
 
     def share_of(self, arm: str) -> float:
         """Returns an arm's share of the units, 0 to 1."""
@@ -132,6 +141,8 @@ class ExperimentDefinition(_Definition):
         for unit, arm in (*self.overrides.units.items(), *self.overrides.keys.items()):
             if arm not in self.arms:
                 raise ValueError(f"the override of {unit} names {arm}, which is not an arm")
+        if self.ramp is not None and self.candidate is None:
+            raise ValueError("a ramp needs two arms: the control and one other")
         if self.start_at and self.stop_at and self.start_at >= self.stop_at:
             raise ValueError("stop_at is not after start_at")
         return self

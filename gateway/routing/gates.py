@@ -24,6 +24,7 @@ class Gate(StrEnum):
 
     NOT_SERVED = "not_served"
     DIGEST_MISMATCH = "digest_mismatch"
+    GUARDRAIL = "guardrail"
 
 
 # What says most about a variant that has ensembles refused for several reasons.

@@ -53,6 +53,7 @@ class Draw:
         revision: of the experiment, see `Experiment`.
         share: of the experiment's units that the arm gets, above 0 to 1.
         unit: what the arm was drawn for, where that is one of the request's metadata.
+        drawn_for: the unit, whatever it is; empty where each request draws anew.
     """
 
     experiment: str
@@ -63,6 +64,7 @@ class Draw:
     revision: str = _NO_REVISION
     share: float = 1.0
     unit: str | None = None
+    drawn_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class Experiment:
             revision=self.revision,
             share=definition.share_of(arm) if reason is Reason.ASSIGNED else 1.0,
             unit=unit if definition.unit.startswith(_META) else None,
+            drawn_for=unit or "",
         )
 
     def _unit(self, subject: Subject) -> str | None:

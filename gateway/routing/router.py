@@ -79,6 +79,7 @@ class Router:
         self._gates: Mapping[tuple[str, str], str] = {}
         self._gates_of: tuple[Catalog, Plan] | None = None
         self._suspended_until_s: dict[tuple[str, str], float] = {}
+        self._held_back: frozenset[tuple[str, str]] = frozenset()
 
     def decide(
         self,
@@ -134,6 +135,13 @@ class Router:
         """
         return self._default(self._catalog(), self._traffic(), VariantKind.CLASSIFIER)
 
+    def hold_back(self, arms: frozenset[tuple[str, str]]) -> None:
+        """Keeps traffic from arms, by experiment and variant, and from no others; until told anew.
+
+        Their controls answer, as for any arm that may not serve.
+        """
+        self._held_back = arms
+
     @property
     def plan(self) -> Plan:
         """Experiments and shadows that are in force."""
@@ -144,13 +152,16 @@ class Router:
         suspended = {
             arm: str(Gate.NOT_SERVED) for arm in self._suspended_until_s if self._is_suspended(arm)
         }
-        return suspended | dict(self._gates_in(self._catalog(), self._traffic().plan))
+        held_back = dict.fromkeys(self._held_back, str(Gate.GUARDRAIL))
+        return held_back | suspended | dict(self._gates_in(self._catalog(), self._traffic().plan))
 
     def _follow(self, draw: Draw, catalog: Catalog, plan: Plan) -> Decision | None:
         gates = self._gates_in(catalog, plan)
         gate = gates.get((draw.experiment, draw.arm))
         if gate is None and self._is_suspended((draw.experiment, draw.arm)):
             gate = Gate.NOT_SERVED
+        if gate is None and (draw.experiment, draw.arm) in self._held_back:
+            gate = Gate.GUARDRAIL
         if gate is None:
             return Decision(catalog.variants[draw.arm], draw.reason, draw)
         control = plan.control_of(draw.experiment)

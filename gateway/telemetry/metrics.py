@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from gateway.telemetry.feedback_metrics import FeedbackMetrics
 from gateway.telemetry.pool_metrics import PoolMetrics
+from gateway.telemetry.ramp_metrics import RampMetrics
 from gateway.telemetry.shadow_metrics import ShadowMetrics
 from gateway.telemetry.shown_gauge import ShownGauge
 from gateway.telemetry.trace_metrics import TraceMetrics
@@ -73,6 +74,7 @@ class Metrics:
         self.pools = PoolMetrics(registry)
         self.traffic = TrafficMetrics(registry)
         self.shadows = ShadowMetrics(registry)
+        self.ramps = RampMetrics(registry)
         self.zero_shot = ZeroShotMetrics(registry)
         self.feedback = FeedbackMetrics(registry)
         self.traces = TraceMetrics(registry)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gateway.deciding.outcomes import ConfidenceBins, OutcomeSums
+from gateway.deciding.outcomes import CONFIDENCE_BINS, ConfidenceBins, OutcomeSums
+from gateway.feedback.store import CONFIDENCE_BINS as STORED_BINS
 
 
 def sums_of(weights: list[float], is_correct: list[int], units: list[int]) -> OutcomeSums:
@@ -57,3 +58,7 @@ def test_bins_hold_the_gap_between_confidence_and_rightness() -> None:
     bins = ConfidenceBins.of_predictions(np.array([0.99, 0.99, 0.4]), np.array([True, False, True]))
     assert (bins.weights[6], bins.weights[14], sum(bins.weights)) == (1, 2, 3)
     assert (bins.gaps[6], bins.gaps[14]) == pytest.approx((-0.6, 0.98))
+
+
+def test_bins_are_those_that_feedback_is_stored_with() -> None:
+    assert CONFIDENCE_BINS == STORED_BINS

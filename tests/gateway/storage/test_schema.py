@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
+import gateway.storage.ramp_tables
 import gateway.storage.tables  # noqa: F401 - declares them
 from gateway.storage.base import Base
 from gateway.storage.engine import WRITES, is_sqlite, make_engine
