@@ -8,7 +8,7 @@ time, and `both` are two.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2 as pb
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 NAME: Final = "paced"
 LABELS: Final = ("even", "odd")
 USUAL_PACE_MS: Final = 10
+
+Device = Literal["cpu", "gpu"]
 
 _DIGEST: Final = "fa" * 32
 _STEP: Final = "paced-step"
@@ -62,8 +64,12 @@ class TritonPythonModel:
 """
 
 
-def publish(repository: Path) -> tuple[str, ...]:
+def publish(repository: Path, *, expected_device: Device = "cpu") -> tuple[str, ...]:
     """Writes the ensembles and their model.
+
+    Args:
+        repository: where to.
+        expected_device: what the manifest says; it works on the CPU either way.
 
     Returns:
         The names of the ensembles, which load the model too.
@@ -76,7 +82,7 @@ def publish(repository: Path) -> tuple[str, ...]:
     _write(repository, step)
     (repository / _STEP / "1" / "model.py").write_text(_MODEL, encoding="utf-8")
     set_pace(repository, USUAL_PACE_MS)
-    ensembles = [_ensemble(modalities) for modalities in ModalitySet]
+    ensembles = [_ensemble(modalities, expected_device) for modalities in ModalitySet]
     for each in ensembles:
         _write(repository, each)
     return tuple(each.name for each in ensembles)
@@ -89,11 +95,12 @@ def set_pace(repository: Path, pace_ms: float) -> None:
     scratch.replace(repository / _PACE_FILE)
 
 
-def _ensemble(modalities: ModalitySet) -> pb.ModelConfig:
+def _ensemble(modalities: ModalitySet, device: Device) -> pb.ModelConfig:
     config = pb.ModelConfig(
         name=f"{NAME}-{_DIGEST[:12]}-{modalities}", platform="ensemble", max_batch_size=1
     )
-    config.parameters[MANIFEST_PARAMETER].string_value = _manifest(modalities).model_dump_json()
+    manifest = _manifest(modalities, device)
+    config.parameters[MANIFEST_PARAMETER].string_value = manifest.model_dump_json()
     config.output.add(name=tensors.LOGITS, data_type=pb.TYPE_FP32, dims=[len(LABELS)])
     inputs = {
         tensors.IMAGE: (modalities.has_image, tensors.IMAGE_TRACE),
@@ -119,7 +126,7 @@ def _write(repository: Path, config: pb.ModelConfig) -> None:
     (repository / config.name / "config.pbtxt").write_text(text, encoding="utf-8")
 
 
-def _manifest(modalities: ModalitySet) -> EnsembleManifest:
+def _manifest(modalities: ModalitySet, device: Device) -> EnsembleManifest:
     return EnsembleManifest(
         variant=NAME,
         digest=_DIGEST,
@@ -137,7 +144,7 @@ def _manifest(modalities: ModalitySet) -> EnsembleManifest:
             precision="fp32",
             device="cpu",
         ),
-        expected_device="cpu",
+        expected_device=device,
         limits=Limits(max_image_pixels=1_000_000, max_text_tokens=128),
         provenance=Provenance(
             recipe=NAME,
