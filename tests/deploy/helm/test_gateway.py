@@ -10,7 +10,9 @@ from gateway.settings import load_settings
 from tests.deploy.helm.rendered import chart, environment, only, pod_spec
 
 
-@pytest.mark.parametrize("feature", ["default", "pools", "experiments", "database", "gpu-only"])
+@pytest.mark.parametrize(
+    "feature", ["default", "pools", "experiments", "database", "feedback", "gpu-only"]
+)
 def test_gateway_accepts_the_environment_that_it_is_given(
     feature: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +60,23 @@ def test_gateway_takes_the_database_url_from_a_secret_alone() -> None:
 
     (variable,) = (e for e in container["env"] if e["name"] == "DIPTYCH_GATEWAY_DATABASE_URL")
     assert variable["valueFrom"]["secretKeyRef"] == {"name": "diptych-database", "key": "url"}
+
+
+def test_gateway_of_several_replicas_signs_with_keys_of_a_secret() -> None:
+    found = chart("feedback")
+
+    volumes = {each["name"]: each for each in pod_spec(found, "-gateway")["volumes"]}
+    assert volumes["receipts"]["secret"]["secretName"] == "diptych-receipt-keys"
+    file = environment(found)["DIPTYCH_GATEWAY_RECEIPT_KEYS_FILE"]
+    assert file == "/etc/diptych/receipts/receipt-keys.toml"
+
+
+def test_gateway_sends_traces_where_the_values_say_and_may_reach_it() -> None:
+    found = chart("feedback")
+
+    assert environment(found)["OTEL_EXPORTER_OTLP_ENDPOINT"].endswith(":4317")
+    egress = only(found, "NetworkPolicy", "-gateway")["spec"]["egress"]
+    assert {"ports": [{"port": 4317}]} in egress
 
 
 def test_migrations_run_before_the_gateway_is_upgraded() -> None:

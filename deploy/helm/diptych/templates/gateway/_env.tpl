@@ -25,6 +25,22 @@
 - name: DIPTYCH_GATEWAY_EXPERIMENTS_FILE
   value: /etc/diptych/experiments/experiments.toml
 {{- end }}
+{{- if $gateway.receipts.existingSecret }}
+- name: DIPTYCH_GATEWAY_RECEIPT_KEYS_FILE
+  value: /etc/diptych/receipts/{{ $gateway.receipts.key }}
+{{- end }}
+{{- with $gateway.tracing }}
+{{- if .enabled }}
+- name: DIPTYCH_GATEWAY_HAS_TRACING
+  value: "true"
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ .endpoint | quote }}
+- name: OTEL_TRACES_SAMPLER
+  value: parentbased_traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ .sampleRatio | quote }}
+{{- end }}
+{{- end }}
 {{- include "diptych.databaseEnv" . }}
 {{- range $name, $value := $gateway.settings }}
 - name: DIPTYCH_GATEWAY_{{ $name }}
