@@ -6,7 +6,7 @@ import math
 import os
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.metadata import version
 from random import SystemRandom
@@ -25,6 +25,7 @@ from gateway.api.edge import Edge
 from gateway.api.entrance import Entrance
 from gateway.api.envelope import EnvelopeLimits
 from gateway.api.feedback import FeedbackApi
+from gateway.api.feedback_summary import FeedbackSummaryApi
 from gateway.api.gate import Gate
 from gateway.api.grpc_feedback import FeedbackService
 from gateway.api.grpc_server import GrpcServer
@@ -122,6 +123,21 @@ class Collaborators:
     feedback: FeedbackIntake
     tallies: TallyRecorder
     ramps: RampController | None
+
+    async def watch_quality(self) -> None:
+        """Shows in the metrics what feedback says of variants, until cancelled."""
+        if self.database is None:
+            return
+        # Loaded where it is used, as the database is.
+        from gateway.feedback.quality import QualityWatch
+
+        window = timedelta(days=self.settings.feedback_figures_days)
+        await QualityWatch(
+            self.database,
+            self.metrics.feedback,
+            window,
+            self.settings.feedback_figures_refresh_s,
+        ).run()
 
     def show_gated_arms(self) -> None:
         """Shows in the metrics which arms get no traffic."""
@@ -410,6 +426,7 @@ def create_app(parts: Collaborators) -> FastAPI:
             parts.feedback, parts.metrics, budget_s=parts.settings.batch_budget_ms / 1000
         ).routes()
     )
+    app.include_router(FeedbackSummaryApi(parts.database).routes())
     app.include_router(
         OperationsApi(
             lambda: parts.fleet.catalog,

