@@ -72,6 +72,7 @@ from gateway.telemetry.tracing.start import start_tracing
 from gateway.traffic.admin import TrafficAdmin
 from gateway.traffic.live import LiveTraffic
 from gateway.triton.outputs import rows_bytes
+from gateway.watching.make import make_watching
 from gateway.zero_shot.embeddings import LabelEmbeddings
 from gateway.zero_shot.label_sets import LabelSets, MemoryLabelSets
 from gateway.zero_shot.query import LabelLimits
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
     from gateway.storage.database import Database
     from gateway.telemetry.tracing.span import Tracer
     from gateway.triton.backend import InferenceBackend
+    from gateway.watching.make import Watching
     from gateway.worker_place import WorkerPlace
 
 _DESCRIPTION: Final = "Classifies an image, a text, or both, with a model that Triton serves."
@@ -110,6 +112,7 @@ class Collaborators:
     router: Router
     classifier: LiveClassifier
     shadows: Shadows
+    watching: Watching
     labels: LabelEmbeddings
     label_sets: LabelSets
     entrance: Entrance
@@ -160,6 +163,7 @@ def make_collaborators(
 
     Raises:
         ReceiptKeysFileError: the file of receipt keys cannot be used.
+        CaptureFolderError: the folder of the capture cannot be used.
         TracingError: requests are to be traced and cannot be.
     """
     workers = 1 if place is None else place.workers
@@ -192,6 +196,7 @@ def make_collaborators(
     recorder = TallyRecorder()
     receipts = ReceiptRing(first_receipt_keys(settings.receipt_keys_file, place))
     metrics.feedback.set_receipt_keys(0 if receipts.is_ephemeral else len(receipts))
+    watching = make_watching(settings, fleet, metrics, workers)
     return Collaborators(
         settings=settings,
         place=place,
@@ -210,14 +215,18 @@ def make_collaborators(
         router=router,
         classifier=LiveClassifier(
             router,
-            Classifier(dispatcher, metrics, _reused_answers(settings, metrics), labels),
+            Classifier(
+                dispatcher, metrics, _reused_answers(settings, metrics), labels, watching.sampler
+            ),
             label_sets,
             ArmObserver(metrics.traffic, recorder),
             _brown_out(settings),
             shadows,
             receipts=ReceiptIssuer(receipts),
+            sampler=watching.sampler,
         ),
         shadows=shadows,
+        watching=watching,
         labels=labels,
         label_sets=label_sets,
         entrance=Entrance(

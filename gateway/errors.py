@@ -43,6 +43,7 @@ StartError                           the process cannot start; for the operator
 ├── ReceiptKeysFileError             the file of receipt keys cannot be used
 ├── ExposedWithoutKeysError          other machines could reach it, and nothing asks for keys
 ├── TrafficFileError                 the file of experiments cannot be used
+├── CaptureFolderError               the folder of the capture cannot be used
 ├── TracingError                     requests are to be traced and cannot be
 ├── BindError                        an address to listen on is taken or not ours
 ├── EndpointAddressError             the address of a Triton cannot be read
@@ -441,6 +442,20 @@ class ReceiptKeysFileError(StartError):
             f"The file of receipt keys {path} cannot be used:\n{lines}\n"
             f"python -m gateway.receipts new {path} makes one."
         )
+
+
+class CaptureFolderError(StartError):
+    """The folder of the capture cannot be used.
+
+    Attributes:
+        path: of the folder.
+        fault: what is wrong, and what to do.
+    """
+
+    def __init__(self, path: Path, fault: str) -> None:
+        self.path = path
+        self.fault = fault
+        super().__init__(f"DIPTYCH_GATEWAY_CAPTURE_FOLDER={path} cannot be used: {fault}.")
 
 
 class ExposedWithoutKeysError(StartError):

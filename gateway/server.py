@@ -142,6 +142,7 @@ async def serve_until(
             await _run_servers(stop, parts, http_socket, on_started)
     finally:
         await parts.shadows.close()
+        await parts.watching.close()
         await parts.watch.close()
         if parts.image_fetcher is not None:
             await parts.image_fetcher.close()
@@ -179,6 +180,7 @@ async def _run_servers(
     gc.freeze()
     async with asyncio.TaskGroup() as tasks:
         polling = tasks.create_task(parts.watch.run())
+        watched = parts.watching.start(tasks)
         watching = tasks.create_task(_watch_keys(parts))
         watching_receipts = tasks.create_task(_watch_receipt_keys(parts))
         watching_quality = tasks.create_task(parts.watch_quality())
@@ -197,6 +199,8 @@ async def _run_servers(
         following.cancel()
         ramping.cancel()
         mirroring.cancel()
+        if watched is not None:
+            watched.cancel()
     log_event(_LOG, logging.INFO, "stopped")
 
 

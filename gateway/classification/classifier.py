@@ -11,13 +11,14 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from gateway.classification.outputs import rank
+from gateway.classification.sampling import DrawnFeatures
 from gateway.classification.tasks import Reading, read_logits
 from gateway.classification.values import Classification, Scores, StageTimings
 from gateway.contract import tensors
 from gateway.contract.zero_shot import label_logits
 from gateway.errors import GatewayError, RequestError
 from gateway.placement import Degraded, Placement
-from gateway.pools.call import Call
+from gateway.pools.call import Call, split_features
 from gateway.reuse.equality import Question
 from gateway.reuse.source import Source
 from gateway.telemetry.tracing import names
@@ -27,9 +28,10 @@ from gateway.zero_shot.embeddings import LabelAsker
 from gateway.zero_shot.fit import require_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Mapping
 
     from gateway.catalog import Variant
+    from gateway.classification.sampling import Sampler
     from gateway.classification.values import ClassifyRequest
     from gateway.contract.manifest import ModalitySet
     from gateway.pools.call import Served
@@ -50,6 +52,7 @@ class Classifier:
         metrics: outcomes, stages and batch sizes go there.
         reuse: answers equal requests by one computation.
         labels: embeds the labels of requests.
+        sampler: draws the answers whose features are wanted.
     """
 
     def __init__(
@@ -58,7 +61,9 @@ class Classifier:
         metrics: Metrics,
         reuse: ReusedAnswers[Served],
         labels: LabelEmbeddings,
+        sampler: Sampler,
     ) -> None:
+        self._sampler = sampler
         self._dispatcher = dispatcher
         self._metrics = metrics
         self._reuse = reuse
@@ -137,6 +142,7 @@ class Classifier:
         if request.text is not None:
             inputs[tensors.TEXT] = request.text.encode()
 
+        ticket = self._sampler.draw(variant, modalities)
         call = Call(
             variant.name,
             modalities,
@@ -144,10 +150,15 @@ class Classifier:
             request.deadline,
             request.request_id,
             request.placement,
+            has_features=ticket is not None,
         )
+        rows: dict[str, Row] = {}
 
-        def compute(_: float) -> Coroutine[object, object, Served]:
-            return self._dispatcher.infer(call)
+        async def compute(_: float) -> Served:
+            # Features belong to this request alone: they are not cached, nor given to who joins.
+            served, found = split_features(await self._dispatcher.infer(call))
+            rows.update(found)
+            return served
 
         digests = "+".join(self._dispatcher.digests(variant.name))
         model = variant.ensembles[modalities].model
@@ -186,6 +197,7 @@ class Classifier:
             source=source,
             placement=_placement(request, served),
             tasks=reading.tasks,
+            features=DrawnFeatures(ticket, rows) if ticket is not None and rows else None,
         )
         self._observe(classification)
         return classification

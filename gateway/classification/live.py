@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gateway.classification.brown_out import BrownOutBounds
     from gateway.classification.classifier import Classifier
     from gateway.classification.receipting import ReceiptIssuer
+    from gateway.classification.sampling import Sampler
     from gateway.classification.shadow import Shadows
     from gateway.classification.values import Classification, ClassifyRequest
     from gateway.receipts.receipt import SignedReceipt
@@ -56,6 +57,7 @@ class LiveClassifier:
         brown_out: when an input may be left out under overload; None: never.
         shadows: see each answered request.
         receipts: signs each answer.
+        sampler: looks at those that it drew.
     """
 
     def __init__(  # noqa: PLR0913 - one of each collaborator
@@ -68,6 +70,7 @@ class LiveClassifier:
         shadows: Shadows,
         *,
         receipts: ReceiptIssuer,
+        sampler: Sampler,
     ) -> None:
         self._router = router
         self._classifier = classifier
@@ -76,6 +79,7 @@ class LiveClassifier:
         self._brown_out = brown_out
         self._shadows = shadows
         self._receipts = receipts
+        self._sampler = sampler
 
     async def with_labels(self, request: ClassifyRequest) -> ClassifyRequest:
         """Puts the labels into a request that names a set of them.
@@ -138,7 +142,8 @@ class LiveClassifier:
             if instead is None:
                 raise
             routed = await self._classify(request, instead, on_reused, label_work)
-        self._shadows.offer(request, routed.classification)
+        comparisons = self._shadows.offer(request, routed.classification)
+        self._sampler.offer(request, routed.classification, routed.receipt, comparisons)
         return routed
 
     async def _classify(

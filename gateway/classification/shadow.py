@@ -27,7 +27,7 @@ from gateway.telemetry.tracing.span import stage
 from gateway.triton.outputs import read_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from gateway.classification.values import Classification, ClassifyRequest
     from gateway.contract.manifest import ModalitySet
@@ -69,13 +69,21 @@ class Shadows:
         self._room = room
         self._metrics = metrics
         self._clock = clock
-        self._running: dict[asyncio.Task[None], str] = {}
+        self._running: dict[asyncio.Task[bool | None], str] = {}
 
-    def offer(self, request: ClassifyRequest, answer: Classification) -> None:
-        """Draws whether a request that was just answered goes to candidates; returns at once."""
+    def offer(
+        self, request: ClassifyRequest, answer: Classification
+    ) -> Sequence[asyncio.Task[bool | None]]:
+        """Draws whether a request that was just answered goes to candidates; returns at once.
+
+        Returns:
+            The calls that were begun: each says whether the candidate's label is the same, or None
+            where it failed.
+        """
         shadows = self._traffic().plan.shadows
+        begun: list[asyncio.Task[bool | None]] = []
         if not shadows:
-            return
+            return begun
         has_slack = self._room.has_slack
         if not has_slack:
             for task in self._running:
@@ -83,7 +91,7 @@ class Shadows:
         # A reused answer took no work: its time is no measure, and its request was shown before.
         # Labels that came with the request are in no candidate's space.
         if answer.source is not Source.COMPUTED or request.labels is not None:
-            return
+            return begun
         for shadow in shadows:
             if not _is_drawn(shadow, request, answer.variant):
                 continue
@@ -95,6 +103,8 @@ class Shadows:
                 task = asyncio.create_task(self._show(shadow, request, answer))
                 self._running[task] = shadow.name
                 task.add_done_callback(self._running.pop)
+                begun.append(task)
+        return begun
 
     async def close(self) -> None:
         """Cancels what runs."""
@@ -108,7 +118,7 @@ class Shadows:
 
     async def _show(
         self, shadow: ShadowDefinition, request: ClassifyRequest, answer: Classification
-    ) -> None:
+    ) -> bool | None:
         try:
             called_s = self._clock()
             with stage(names.SHADOW, {names.SHADOW_NAME: shadow.name}):
@@ -116,7 +126,7 @@ class Shadows:
             spent_s = self._clock() - called_s
         except GatewayError as error:
             self._metrics.count(shadow.name, error.code)
-            return
+            return None
         except asyncio.CancelledError:
             self._metrics.count(shadow.name, "dropped_busy")
             raise
@@ -126,6 +136,7 @@ class Shadows:
         self._metrics.observe_distance(shadow.name, total_variation(mine, theirs))
         self._metrics.observe_seconds(shadow.name, "answer", answer.timings.triton_ms / 1000)
         self._metrics.observe_seconds(shadow.name, "candidate", spent_s)
+        return is_same
 
     async def _ask(
         self, shadow: ShadowDefinition, request: ClassifyRequest, modalities: ModalitySet

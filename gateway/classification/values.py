@@ -9,6 +9,7 @@ from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
     from gateway.admission.deadline import Deadline
+    from gateway.classification.sampling import DrawnFeatures
     from gateway.placement import Placement
     from gateway.reuse.source import Source
     from gateway.routing.subject import Subject
@@ -135,6 +136,7 @@ class Classification:
         source: whether the numbers were computed for this request.
         placement: the pool that answered, and what was not as usual.
         tasks: the answer of each task, for a variant that names its tasks.
+        features: of the inputs, where they were drawn.
     """
 
     variant: str
@@ -148,6 +150,7 @@ class Classification:
     source: Source
     placement: Placement
     tasks: tuple[TaskAnswer, ...] = ()
+    features: DrawnFeatures | None = None
 
     @property
     def service_ms(self) -> float:

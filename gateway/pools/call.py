@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,3 +47,14 @@ class Served:
     outputs: Mapping[str, Row]
     variant: Variant
     placement: Placement
+
+
+def split_features(served: Served) -> tuple[Served, dict[str, Row]]:
+    """Takes the features out of what came back; the first is the rest."""
+    rows = {
+        name: row for name, row in served.outputs.items() if name in {IMAGE_FEATURES, TEXT_FEATURES}
+    }
+    if not rows:
+        return served, rows
+    outputs = {name: row for name, row in served.outputs.items() if name not in rows}
+    return replace(served, outputs=outputs), rows

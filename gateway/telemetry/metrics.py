@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from gateway.telemetry.capture_metrics import CaptureMetrics
+from gateway.telemetry.drift_metrics import DriftMetrics
 from gateway.telemetry.feedback_metrics import FeedbackMetrics
 from gateway.telemetry.pool_metrics import PoolMetrics
 from gateway.telemetry.ramp_metrics import RampMetrics
@@ -76,6 +78,8 @@ class Metrics:
         self.shadows = ShadowMetrics(registry)
         self.ramps = RampMetrics(registry)
         self.zero_shot = ZeroShotMetrics(registry)
+        self.drift = DriftMetrics(registry)
+        self.capture = CaptureMetrics(registry)
         self.feedback = FeedbackMetrics(registry)
         self.traces = TraceMetrics(registry)
         self._fault_code = _Bounded(_MAX_FAULT_CODES)

@@ -1,0 +1,1 @@
+"""Captured answers: drawn, written as Parquet, bounded in size and age, forgotten by unit."""
