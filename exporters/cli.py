@@ -245,6 +245,13 @@ def compress(  # noqa: PLR0913, PLR0917  # a command has as many as it has optio
     refit_head: Annotated[
         bool, typer.Option("--refit-head", help="publish the head that is fitted again")
     ] = False,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="further images and texts, without labels, that --method trains and calibrates on",
+        ),
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option(help="name of the variant", show_default="the recipe's, and the methods'"),
@@ -264,6 +271,8 @@ def compress(  # noqa: PLR0913, PLR0917  # a command has as many as it has optio
     """
     if (method is None) == (within is None):
         raise typer.BadParameter("give --method or --within, and not both")
+    if pairs is not None and within is not None:
+        raise typer.BadParameter("--pairs goes with --method: a search has the training split")
     from exporters.compression import compress as compress_variant
     from exporters.compression import parse_steps
     from exporters.compression.report import cost_table, speed_table
@@ -280,7 +289,19 @@ def compress(  # noqa: PLR0913, PLR0917  # a command has as many as it has optio
         search = search_variants(variant, within, place, has_training=not without_training)
         steps, refit_head = search.chosen.steps, search.chosen.has_refitted_head
         name = name or f"{variant.recipe.name}-within-{100 * within:g}".replace(".", "_")
-    compressed = compress_variant(variant, steps, place, name=name, is_head_refitted=refit_head)
+    learned_from = None
+    if pairs is not None:
+        from exporters.compression.unlabelled import with_pairs
+
+        learned_from = with_pairs(variant, pairs, place)
+    compressed = compress_variant(
+        variant,
+        steps,
+        place,
+        name=name,
+        is_head_refitted=refit_head,
+        learned_from=learned_from,
+    )
     print(f"{cost_table(compressed)}\n\n{speed_table(compressed)}\n")
     if search is not None:
         from exporters.compression.search_report import verdict, write_search_report

@@ -16,7 +16,7 @@ import onnxruntime
 import torch
 from safetensors.torch import load_file, save_file
 
-from exporters.atomic import atomic_folder
+from exporters.atomic import atomic_file, atomic_folder
 from exporters.compression import methods as methods_package
 from exporters.compression.batch_dependence import BatchDependence, measure_batch_dependence
 from exporters.compression.method import ModuleMethod
@@ -188,5 +188,6 @@ def _change_module(side: EncoderSide, steps: Sequence[Step], graph: Path) -> lis
 
 def copy_graphs(text: CompressedEncoder, image: CompressedEncoder, folder: Path) -> None:
     """Leaves both graphs in a folder as `text.onnx` and `image.onnx`, for other targets."""
-    shutil.copyfile(text.graph, folder / "text.onnx")
-    shutil.copyfile(image.graph, folder / "image.onnx")
+    for encoder, name in ((text, "text.onnx"), (image, "image.onnx")):
+        with atomic_file(folder / name) as path:
+            shutil.copyfile(encoder.graph, path)

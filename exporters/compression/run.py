@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
-from exporters.compression.compressed_encoder import CompressedEncoder, prepare_encoder
+from exporters.compression.compressed_encoder import (
+    CompressedEncoder,
+    copy_graphs,
+    prepare_encoder,
+)
 from exporters.compression.encoder_side import sides_of
 from exporters.compression.judgement import Costs, judge, refit_head
 from exporters.compression.side import Side
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 
 _CODE: Final = ("exporters.compression", "exporters.training", "exporters.heads")
 _NAME_CHARS: Final = 63
+GRAPHS_FOLDER: Final = "graphs"
+"""In a compressed variant's folder: its encoders, for `--quantised-graphs`."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,7 @@ def compress(
     *,
     name: str | None = None,
     is_head_refitted: bool = False,
+    learned_from: TrainedVariant | None = None,
 ) -> CompressedVariant:
     """Applies steps in their order and judges the variant after each.
 
@@ -117,13 +124,16 @@ def compress(
         workspace: where encoders and reports are kept.
         name: of the compressed variant; without it, the original's and the steps'.
         is_head_refitted: whether the published head is fitted again; both are reported.
+        learned_from: the original with more training examples, from which steps calibrate and
+            train; see `unlabelled.with_pairs`.
 
     Raises:
         CompressionError: a step cannot be applied.
         ConversionError: the graph of a changed module is not the module.
     """
     stages = tuple(
-        make_stage(original, steps[:count], workspace) for count in range(len(steps) + 1)
+        make_stage(original, steps[:count], workspace, learned_from)
+        for count in range(len(steps) + 1)
     )
     times = {
         side.side: time_in_turns(
@@ -136,12 +146,19 @@ def compress(
     return CompressedVariant(original, variant, stages, times, is_head_refitted)
 
 
-def make_stage(original: TrainedVariant, steps: Sequence[Step], workspace: Workspace) -> Stage:
+def make_stage(
+    original: TrainedVariant,
+    steps: Sequence[Step],
+    workspace: Workspace,
+    learned_from: TrainedVariant | None = None,
+) -> Stage:
     """Applies steps and judges what they cost on held-out examples."""
-    encoders = {
-        side.side: prepare_encoder(side, steps_of(steps, side.side), workspace)
-        for side in sides_of(original)
-    }
+    encoders = {}
+    for side in sides_of(learned_from or original):
+        encoder = prepare_encoder(side, steps_of(steps, side.side), workspace)
+        # Pairs that were only learned from stand behind the examples, and are not judged.
+        judged = encoder.features[: len(original.table)]
+        encoders[side.side] = replace(encoder, features=judged)
     features = Features(encoders[Side.TEXT].features, encoders[Side.IMAGE].features)
     rows = original.split.holdout
     head = refit_head(original, features) if steps else original.head
@@ -183,11 +200,12 @@ def _variant(
             "original": original.run_folder.name,
             "steps": [[str(step), step.values] for step in stage.steps],
             "is_head_refitted": is_head_refitted,
+            "encoders": [encoder.graph.parent.name for encoder in stage.encoders.values()],
             "code": digest_of_source(_CODE),
         }
     )
     folder = workspace.compression_folder(name, digest)
-    folder.mkdir(parents=True, exist_ok=True)
+    copy_graphs(stage.encoders[Side.TEXT], stage.encoders[Side.IMAGE], folder / GRAPHS_FOLDER)
     recipe = original.recipe.model_copy(update={"name": name})
     return TrainedVariant(
         inputs=replace(original.inputs, recipe=recipe),

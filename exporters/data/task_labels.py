@@ -38,7 +38,7 @@ def read_labels(row: Row, task: TaskRecipe) -> Labels:
 def label_fault(row: Row, tasks: Sequence[TaskRecipe]) -> tuple[str, str] | None:
     """Returns the column and the reason when a row's labels cannot be used."""
     answers = [read_labels(row, task) for task in tasks]
-    if all(answer is None for answer in answers):
+    if tasks and all(answer is None for answer in answers):
         return tasks[0].table_column, "empty" if len(tasks) == 1 else "empty, as in all tasks"
     for task, answer in zip(tasks, answers, strict=True):
         unknown = set(answer or ()) - set(task.labels or answer or ())

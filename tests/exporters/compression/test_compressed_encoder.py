@@ -14,8 +14,14 @@ from exporters.compression.compressed_encoder import prepare_encoder
 from exporters.compression.encoder_side import TextSide
 from exporters.compression.sessions import GraphSession
 from exporters.compression.step import steps_of
+from exporters.conversion.tensorrt.engine import build_engine
+from exporters.conversion.tensorrt.library import find_rehearsal
+from exporters.conversion.tensorrt.precisions import PRODUCTS
+from exporters.conversion.tensorrt.profiles import image_profiles, text_profiles
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from exporters.compression.compressed_encoder import CompressedEncoder
     from exporters.compression.encoder_side import EncoderSide
     from exporters.workspace import Workspace
@@ -46,6 +52,22 @@ def test_graph_method_leaves_features_near_the_original(
         assert encoder.precision == step
         assert cosine(encoder, side) > 0.98
         assert not encoder.batch_dependence.is_dependent
+
+
+def test_symmetric_int8_is_what_tensorrt_builds(
+    text_side: EncoderSide, image_side: EncoderSide, workspace: Workspace, tmp_path: Path
+) -> None:
+    size = image_side.variant.image_encoder.preprocessing
+    profiles = (text_profiles((16, 32), 8), image_profiles(size.height, size.width, 8))
+    for side, profile in zip((text_side, image_side), profiles, strict=True):
+        encoder = compressed(side, "int8-symmetric:sensitivity=0", workspace)
+
+        report = build_engine(encoder.graph, profile, tmp_path / "x.plan", find_rehearsal())
+
+        assert cosine(encoder, side) > 0.98
+        # 12 linear layers, of the image also the patches' convolution; products between
+        # activations, 2 a layer, stay fp32.
+        assert report.layers[PRODUCTS] == {"int8": 12 + (side is image_side), "fp32": 4}
 
 
 def test_static_int8_quantises_every_layer_and_names_the_most_sensitive(
