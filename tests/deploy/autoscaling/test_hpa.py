@@ -66,9 +66,7 @@ def test_scale_down_goes_by_the_policy_that_allows_more() -> None:
         seen.append(replicas)
 
     assert seen[:3] == [80, 72, 64]
-    assert {
-        before - after for before, after in pairwise(seen) if before < 40
-    } <= {
+    assert {before - after for before, after in pairwise(seen) if before < 40} <= {
         4,
         2,
         0,
