@@ -142,6 +142,37 @@ _FEEDBACK = Row(
     ),
 )
 
+_DRIFT = Row(
+    "Ramps and drift",
+    (
+        Panel(
+            "Share of the candidate",
+            "Of ramps under way; falls to 0 when one is rolled back.",
+            Unit.RATIO,
+            (
+                Query(
+                    f"max by (experiment) (diptych_ramp_candidate_share_ratio{{{_NS}}})",
+                    "{{experiment}}",
+                ),
+            ),
+            empty_because="no ramp is under way",
+        ),
+        Panel(
+            "Drift, of what would be chance",
+            "Distance of the last window of traffic from the reference. Above 1 is drift.",
+            Unit.COUNT,
+            (
+                Query(
+                    f"max by (variant, kind) (diptych_drift_threshold_ratio{{{_NS}}})",
+                    "{{variant}} {{kind}}",
+                ),
+            ),
+            limit=1,
+            empty_because="no window of traffic was judged yet",
+        ),
+    ),
+)
+
 EXPERIMENTS: Final = Board(
-    "experiments", "Diptych: experiments", __doc__ or "", (_ARMS, _SHADOWS, _FEEDBACK)
+    "experiments", "Diptych: experiments", __doc__ or "", (_ARMS, _SHADOWS, _FEEDBACK, _DRIFT)
 )
