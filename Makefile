@@ -120,6 +120,10 @@ bench-tracing: venv ## what the spans of a request cost, off and on; into .bench
 bench-fairness: export ## one client sends ten times its share: what another gets; into .bench/
 	@$(BIN)/python -m loadtest.fairness
 
+.PHONY: bench-ramp
+bench-ramp: venv ## simulate thousands of ramps with the gateway's own decisions; figures go to .bench/
+	@$(BIN)/python -m loadtest.ramp
+
 .PHONY: bench-faults
 bench-faults: venv ## kill, freeze, slow and cut off Tritons under load: what callers get; into .bench/
 	@$(BIN)/python -m loadtest.faults

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _ALTERNATIVES: Final = 12
 _NEAREST_LOGIT: Final = 0.4  # odds of half as much again
 _LARGEST_RATE: Final = 0.995
+_CEILING: Final = 30.0
+"""Above every threshold. Evidence does not pile up beyond it: what has ended is soon seen so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class RateDetector:
         growth = events * np.log(rates / bound) + (trials - events) * np.log(
             (1 - rates) / (1 - bound)
         )
-        return RateDetector(tuple((np.maximum(self.log_ratios, 0.0) + growth).tolist()))
+        ratios = np.minimum(np.maximum(self.log_ratios, 0.0) + growth, _CEILING)
+        return RateDetector(tuple(ratios.tolist()))
 
 
 def _alternatives(bound: float) -> NDArray[np.float64]:

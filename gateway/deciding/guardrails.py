@@ -135,6 +135,11 @@ class RateGuard:
             )
         return RateGuard(watches, self.control + control, self.candidate + candidate)
 
+    def is_unwell(self, rails: Guardrails) -> bool:
+        """Whether a rate is above its bound, be it the candidate's fault or not."""
+        threshold = math.log(rails.mean_looks)
+        return any(watch.against_bound.log_evidence >= threshold for watch in self.watches.values())
+
     def breaches(self, share: float, rails: Guardrails) -> tuple[Guardrail, ...]:
         """Returns the guardrails that are breached.
 

@@ -153,6 +153,8 @@ def _waits(policy: RampPolicy, found: Look, gate: str | None) -> tuple[str, ...]
     waits = []
     if gate is not None:
         waits.append("candidate_not_serving")
+    if state.guard.is_unwell(policy.guardrails):  # as the control is, or it would be rolled back
+        waits.append("service_unwell")
     if state.watched_s < step.min_dwell_s:
         waits.append("dwell")
     if state.guard.candidate.answers < step.min_requests:

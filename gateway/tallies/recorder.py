@@ -51,12 +51,14 @@ class TallyRecorder:
             if seconds is not None:
                 bucket = bucket_of(1000 * seconds)
                 tally.latency[bucket] = tally.latency.get(bucket, 0) + 1
-            tally.units += self._is_new_unit(draw)
         elif outcome in _SHED:
             tally.shed += 1
         elif outcome not in _NOT_THE_SERVICE:
             tally.failures += 1
             tally.failed_units += self._is_new_failure(key, draw)
+        if outcome not in _NOT_THE_SERVICE:
+            # Failed ones too: failures are the guardrails', and not missing units.
+            tally.units += self._is_new_unit(draw)
 
     def tallies(self) -> dict[TallyKey, Tally]:
         """Returns all, as copies."""

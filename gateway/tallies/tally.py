@@ -35,7 +35,8 @@ class Tally:
 
     Attributes:
         share: of the experiment's units that the arm has.
-        units: different ones that got an answer, as far as the process can tell.
+        units: different ones that asked, as far as the process can tell; without those whose
+            requests were all at fault or given up.
         failed_units: different ones that the service failed.
         answers: good ones.
         failures: requests that the service failed.

@@ -33,6 +33,15 @@ def test_a_good_past_does_not_delay_the_alarm() -> None:
     assert looks_until_alarm(detector, 1, 1, 0.02) <= 6
 
 
+def test_what_has_ended_is_soon_seen_to_have_ended() -> None:
+    detector = RateDetector()
+    for _ in range(1000):
+        detector = detector.after(100, 100, 0.02)
+    for _ in range(60):
+        detector = detector.after(0, 100, 0.02)
+    assert detector.log_evidence < THRESHOLD
+
+
 def test_rate_at_the_bound_raises_no_alarm() -> None:
     random = np.random.default_rng(5)
     detector = RateDetector()

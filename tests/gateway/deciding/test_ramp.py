@@ -88,6 +88,16 @@ def test_candidate_that_fails_is_rolled_back_whatever_else_holds() -> None:
     assert (found.action, found.reasons) == (Action.ROLL_BACK, ("guardrail_failures",))
 
 
+def test_outage_of_both_arms_is_waited_out() -> None:
+    failing = replace(
+        evidence(),
+        control=ArmCounts(answers=700, failures=290, failed_units=290),
+        candidate=ArmCounts(answers=25, failures=10, failed_units=10),
+    )
+    found = look(POLICY, RampState(1), replace(failing, units={"old": 950, "new": 50}))
+    assert (found.action, found.reasons) == (Action.HOLD, ("service_unwell",))
+
+
 def test_candidate_that_is_sure_and_wrong_is_rolled_back() -> None:
     bins = ConfidenceBins.of_predictions(np.full(500, 0.99), np.arange(500) < 300)
     found = at(0, replace(evidence(), candidate_bins=bins))

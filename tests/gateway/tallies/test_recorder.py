@@ -55,6 +55,7 @@ def test_what_went_wrong_is_told_apart(outcome: str, failures: int, shed: int) -
     tally = only(recorder)
     assert (tally.failures, tally.shed) == (2 * failures, 2 * shed)
     assert tally.failed_units == failures
+    assert tally.units == failures + shed
 
 
 def test_overrides_and_stand_ins_are_not_counted() -> None:
