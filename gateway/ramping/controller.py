@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
-
     from gateway.ramping.fuse import Fuse
     from gateway.ramping.leader import RampLeader
     from gateway.ramping.record import RampRecord
@@ -120,6 +118,9 @@ class RampController:
     async def _look(self) -> None:
         self._looks += 1
         await self.flush()
+        if self._looks % _CLEAN_EVERY_LOOKS == 0:
+            now = self._now()
+            await self._database.write(lambda session: forget_old_tallies(session, now))
         under_way = self._under_way = await self._database.read(read_ramps)
         self._metrics.show(
             {each.experiment: each.share for each in under_way},
@@ -128,7 +129,7 @@ class RampController:
         if not under_way:
             self._metrics.set_leader(False)
             return
-        is_leader = await self._database.write(self._lead)
+        is_leader = await self._database.write(self._leader.lease.hold)
         self._metrics.set_leader(is_leader)
         if not is_leader:
             self._leader.forget()
@@ -151,11 +152,6 @@ class RampController:
                 )
         if has_changed:
             await self._live.refresh()
-
-    def _lead(self, session: Session) -> bool:
-        if self._looks % _CLEAN_EVERY_LOOKS == 0:
-            forget_old_tallies(session, self._now())
-        return self._leader.lease.hold(session)
 
     def _watch_alone(self) -> None:
         for experiment, candidate in self._fuse.look(self._under_way, self._recorder.tallies()):

@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
+from gateway.errors import StorageUnavailableError
 from gateway.storage.ramp_tables import ArmTally
 from gateway.tallies.tally import Tally, TallyKey
 
@@ -48,6 +50,9 @@ def write_tallies(
         process: that has counted.
         tallies: those that have changed.
         at: now.
+
+    Raises:
+        StorageUnavailableError: an earlier call of this process, given up, is still at it.
     """
     for key, tally in tallies.items():
         session.merge(
@@ -66,6 +71,10 @@ def write_tallies(
                 updated_at=at,
             )
         )
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise StorageUnavailableError from error
 
 
 def read_tallies(session: Session, experiment: str) -> dict[TallyKey, ArmFigures]:
