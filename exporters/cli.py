@@ -18,6 +18,7 @@ from exporters.accelerators.cli import QuantisedOption
 from exporters.accelerators.cli import app as accelerators_app
 from exporters.compression_cli import app as compression_app
 from exporters.compression_cli import print_warnings
+from exporters.drift.cli import drift
 from exporters.errors import ExporterError, NotTrainedError
 from exporters.finetune_option import with_finetune
 from exporters.recipe import load_recipe
@@ -84,6 +85,9 @@ app = typer.Typer(
 )
 app.add_typer(accelerators_app)
 app.add_typer(compression_app)
+app.command(epilog="Example: python -m exporters drift openmoji --capture captured --since 7d")(
+    drift
+)
 
 
 @app.command(epilog="Example: python -m exporters train openmoji")

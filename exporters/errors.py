@@ -19,6 +19,8 @@
     ├── SequencesTooLargeError       sequences of a table that would fill the disk
     ├── FineTuneOptionError          a value that --finetune does not take
     ├── NotTrainedError              asked for a head that was not trained yet
+    ├── NoDriftReferenceError        a variant that was not published with a drift reference
+    ├── CaptureError                 captured answers that cannot be read, or too few of them
     ├── QuantisedGraphsError         int8 was asked for without the graphs that are to be served
     ├── EmptyRepositoryError         a model repository without a model
     ├── UnfitRepositoryError         the doctor found errors in what was to be published
@@ -346,6 +348,44 @@ class NotTrainedError(ExporterError):
     def remedy(self) -> str:
         """Gives the command that trains it."""
         return f"Run: python -m exporters {self.command} {self.recipe} --workspace {self.workspace}"
+
+
+@dataclass(eq=False)
+class NoDriftReferenceError(ExporterError):
+    """No published variant of that name has a drift reference."""
+
+    variant: str
+    repository: Path
+
+    def __str__(self) -> str:
+        return f"No variant '{self.variant}' with a drift reference is in '{self.repository}'."
+
+    @property
+    def remedy(self) -> str:
+        """Says how to get one."""
+        return (
+            "Name a published variant, and its repository with --model-repository; one that was "
+            "published before references were is exported again."
+        )
+
+
+@dataclass(eq=False)
+class CaptureError(ExporterError):
+    """Captured answers cannot be used; `reason` says why."""
+
+    folder: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"The capture '{self.folder}' cannot be used: {self.reason}."
+
+    @property
+    def remedy(self) -> str:
+        """Says where captures come from."""
+        return (
+            "Name the folder of a gateway's DIPTYCH_GATEWAY_CAPTURE_FOLDER; more answers come with "
+            "time, a longer --since or a larger DIPTYCH_GATEWAY_CAPTURE_RATIO."
+        )
 
 
 @dataclass(eq=False)

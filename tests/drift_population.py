@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from exporters.data import Example
-from exporters.drift import HeldOutAnswers, ReferenceData
+from exporters.drift.reference import HeldOutAnswers, ReferenceData
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:

@@ -23,7 +23,12 @@ _TRAIN_RATIO: Final = 0.6
 
 
 def reference_of_variant(variant: TrainedVariant) -> DriftReference:
-    """Fits the drift reference of a classifier; answers are those of its first task."""
+    """Fits the drift reference of a classifier."""
+    return fit_reference(data_of_variant(variant))
+
+
+def data_of_variant(variant: TrainedVariant) -> ReferenceData:
+    """What a classifier's reference is fitted from; answers are those of its first task."""
     data = _data_of(variant)
     task, place = variant.tasks[0], slices_of(variant.tasks)[0]
     features = variant.features.take(torch.from_numpy(data.others))
@@ -37,7 +42,7 @@ def reference_of_variant(variant: TrainedVariant) -> DriftReference:
             labels=[task.labels[index] for index in best],
             confidence=probabilities[np.arange(len(best)), best],
         )
-    return fit_reference(replace(data, answers=answers))
+    return replace(data, answers=answers)
 
 
 def reference_of_towers(towers: AlignedTowers) -> DriftReference:

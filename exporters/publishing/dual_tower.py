@@ -18,7 +18,8 @@ from exporters.conversion.graphs import (
     export_text_encoder,
 )
 from exporters.digests import digest_of_json
-from exporters.drift import reference_of_towers, write_reference
+from exporters.drift.reference_file import write_reference
+from exporters.drift.sources import reference_of_towers
 from exporters.evaluation.parity import (
     Parity,
     compare,

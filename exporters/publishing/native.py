@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from exporters.conversion.tensorrt.library import find_tensorrt
-from exporters.drift import reference_of_variant
+from exporters.drift.sources import reference_of_variant
 from exporters.evaluation.quality import measure_quality
 from exporters.publishing.checkup import fit_to_publish
 from exporters.publishing.engines import build_engines

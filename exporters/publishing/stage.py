@@ -16,7 +16,8 @@ from exporters.conversion.graphs import (
     export_text_encoder,
 )
 from exporters.digests import digest_of_json
-from exporters.drift import reference_of_variant, write_reference
+from exporters.drift.reference_file import write_reference
+from exporters.drift.sources import reference_of_variant
 from exporters.fingerprint import package_versions
 from exporters.heads import head_for
 from exporters.progress import progress

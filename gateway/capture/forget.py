@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gateway.capture.folder import CaptureFolder, replace_part
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 
@@ -56,3 +56,23 @@ def forget_units(path: Path, units: Collection[str], now: datetime | None = None
             rows += count
             parts += 1
     return ForgottenRows(rows, parts)
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedRows:
+    """The capture as one of the things that `python -m gateway.feedback forget` deletes from.
+
+    Attributes:
+        path: of the capture's folder.
+    """
+
+    path: Path
+
+    @property
+    def kind(self) -> str:
+        """What it keeps."""
+        return "captured_rows"
+
+    def forget(self, unit_hashes: Sequence[str]) -> int:
+        """Deletes all rows of a unit; returns how many were on disk. See `forget_units`."""
+        return forget_units(self.path, unit_hashes).rows

@@ -66,9 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
         done = forget(
             engine, hashes, _others(settings), actor=getpass.getuser(), now=datetime.now(UTC)
         )
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, OSError) as error:
         # The cause is the driver's own: SQLAlchemy's text would add the statement.
-        print(f"The database cannot be used: {error.__cause__ or error}", file=sys.stderr)
+        what = "capture" if isinstance(error, OSError) else "database"
+        print(f"The {what} cannot be used: {error.__cause__ or error}", file=sys.stderr)
         return _EXIT_FAILURE
     finally:
         engine.dispose()
@@ -79,14 +80,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _others(settings: Settings) -> Sequence[Forgettable]:
     """Returns what keeps something of units beside the database."""
-    return ()
+    if settings.capture_folder is None:
+        return ()
+    # Loaded where it is used: it needs pyarrow, which not every gateway has.
+    from gateway.capture.forget import CapturedRows
+
+    return (CapturedRows(settings.capture_folder),)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m gateway.feedback",
-        description="Deletes what is stored of a unit: labels given for its predictions, and their "
-        "history. Reads the settings of the gateway from the environment.",
+        description="Deletes what is stored of a unit: labels given for its predictions, their "
+        "history, and captured answers. Reads the settings of the gateway from the environment.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("forget", help="delete everything about a unit key")

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from exporters.drift import fit_reference
 from exporters.drift.design_effect import effective_rows
+from exporters.drift.reference import fit_reference
 from gateway.contract.drift.reference import MAX_REFERENCE_BYTES, DriftReference
 from gateway.contract.drift.window import DriftKind, DriftTests, WatchedItem
 from gateway.contract.manifest import ModalitySet

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pyarrow.parquet import ParquetFile
 from sqlalchemy import select
 
+from gateway.capture.folder import CaptureFolder
+from gateway.capture.writer import to_table
 from gateway.feedback import __main__ as command
 from gateway.feedback.outcome_queries import read_outcomes
 from gateway.feedback.outcomes import OutcomeFilter
@@ -14,6 +17,7 @@ from gateway.feedback.store import record
 from gateway.receipts.keys_file import new_secret, read_receipt_keys
 from gateway.receipts.ring import ReceiptRing
 from gateway.storage.tables import AuditEntry, FeedbackHistory
+from tests.gateway.capture.rows import make_row
 from tests.gateway.feedback.entries import entry, signed
 from tests.gateway.receipts.receipts import NOW, write_keys
 
@@ -102,6 +106,30 @@ async def test_forget_tells_what_else_keeps_something_of_units(
     assert command.main(["forget", "--unit", "user-1"]) == 0
     assert asked == [ReceiptRing(read_receipt_keys(keys_file)).unit_hashes("user-1")]
     assert "7 captured rows deleted" in capsys.readouterr().out
+
+
+async def test_forget_deletes_captured_answers_of_a_unit_whatever_secret_named_it(
+    database: Database,
+    keys_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = ReceiptRing(read_receipt_keys(keys_file)).unit_hash("user-1")
+    add_unit_secret(keys_file)
+    ring = ReceiptRing(read_receipt_keys(keys_file))
+    units = [before, ring.unit_hash("user-1"), ring.unit_hash("user-2"), None]
+    folder = CaptureFolder(tmp_path / "captured")
+    rows = [make_row(number, unit=unit) for number, unit in enumerate(units)]
+    folder.write_part(NOW.date(), "w", 0, to_table(rows))
+    monkeypatch.setenv("DIPTYCH_GATEWAY_CAPTURE_FOLDER", str(folder.path))
+
+    assert command.main(["forget", "--unit", "user-1"]) == 0
+
+    assert "2 captured rows deleted" in capsys.readouterr().out
+    [part] = folder.parts()
+    assert ParquetFile(part).read()["unit"].to_pylist() == units[2:]
+    assert (before or "").encode() not in part.read_bytes()
 
 
 def test_forget_without_settings_names_them(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
-from exporters.drift import fit_reference
+from exporters.drift.reference import fit_reference
 from gateway.contract.drift.window import DriftTests
 from gateway.contract.manifest import ModalitySet
 from gateway.telemetry.drift_metrics import DriftMetrics

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.dataset
 import pytest
 
-from exporters.drift import fit_reference
+from exporters.drift.reference import fit_reference
 from gateway.capture.folder import CaptureFolder
 from tests.drift_population import IMAGE_DIM, TEXT_DIM, Population
 from tests.gateway.fake_triton import features
@@ -39,9 +39,7 @@ async def send(gateway: RunningGateway, text: str, image: bytes | None = IMAGE) 
     body: dict[str, Any] = {"text": text}
     if image is not None:
         body["image"] = base64.b64encode(image).decode()
-    answer = await gateway.http.post(
-        "/v1/classify", json=body, headers={"Diptych-Unit-Key": f"unit of {text}"}
-    )
+    answer = await gateway.http.post("/v1/classify", json=body)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
