@@ -138,9 +138,9 @@ async def test_shifted_traffic_shows_in_the_metrics(
     async with start_gateway(drift_window_s=0.5) as gateway:
         await until(gateway, 'diptych_drift_reference_info{state="loaded",variant="demo"}', 1.0)
         # Features of the fake are of no population's: standard normal, alone and in pairs.
-        for start in range(0, 120, 20):
+        for start in range(0, 120, 4):
             await asyncio.gather(
-                *(send(gateway, f"text {number}", None) for number in range(start, start + 20))
+                *(send(gateway, f"text {number}", None) for number in range(start, start + 4))
             )
         await until(gateway, 'diptych_drift_windows_total{modalities="text",variant="demo"}', 1.0)
         drifting = [
