@@ -116,6 +116,10 @@ bench-gateway: export ## what the gateway itself costs before the real Triton; i
 bench-tracing: venv ## what the spans of a request cost, off and on; into .bench/
 	@$(BIN)/python -m loadtest.tracing_cost
 
+.PHONY: bench-feedback
+bench-feedback: venv ## what receipts cost, and how many labels a second are committed; into .bench/
+	@$(BIN)/python -m loadtest.feedback_cost
+
 .PHONY: bench-fairness
 bench-fairness: export ## one client sends ten times its share: what another gets; into .bench/
 	@$(BIN)/python -m loadtest.fairness

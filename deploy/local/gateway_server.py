@@ -28,6 +28,7 @@ class GatewayServer(Service):
         triton_grpc_url: `host:port` of Triton.
         probe_host: an address at which this machine reaches `host`.
         database_url: where experiments and audit are kept, unless the environment says.
+        receipt_keys_file: keys that sign prediction ids, unless the environment says.
         samples_folder: what the page offers to try, unless the environment says.
         variables: further settings, which win over those of the environment.
     """
@@ -40,6 +41,7 @@ class GatewayServer(Service):
     triton_grpc_url: str
     probe_host: str
     database_url: str | None = None
+    receipt_keys_file: Path | None = None
     samples_folder: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -61,6 +63,8 @@ class GatewayServer(Service):
         defaults = {}
         if self.database_url is not None:
             defaults["DIPTYCH_GATEWAY_DATABASE_URL"] = self.database_url
+        if self.receipt_keys_file is not None:
+            defaults["DIPTYCH_GATEWAY_RECEIPT_KEYS_FILE"] = str(self.receipt_keys_file)
         if self.samples_folder is not None:
             defaults["DIPTYCH_GATEWAY_SAMPLES_FOLDER"] = str(self.samples_folder)
         environment = {**defaults, **os.environ, **addresses, **self.variables}

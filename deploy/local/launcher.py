@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from deploy.local import checkup, preflight, sample
+from deploy.local import checkup, preflight, receipt_keys, sample
 from deploy.local.gateway_server import GatewayServer
 from deploy.local.state import LauncherState, ServiceState, StateFolder
 from deploy.local.stop_signals import StopRequested, stop_signals
@@ -101,6 +101,9 @@ def _services(settings: Settings, selection: Selection) -> tuple[BundledTriton, 
         grpc_port=settings.gateway_grpc_port,
         triton_grpc_url=triton.grpc_url,
         database_url=f"sqlite:///{settings.local_folder.absolute() / 'diptych.sqlite3'}",
+        receipt_keys_file=receipt_keys.ensure(
+            settings.local_folder.absolute() / "receipt-keys.toml"
+        ),
         samples_folder=settings.workspace.absolute() / "samples",
         log_path=logs / "gateway.log",
         stop_grace_s=settings.stop_grace_s,

@@ -1,0 +1,1 @@
+"""Bench of receipts and feedback: what signing costs, and how many labels a second are kept."""
