@@ -26,13 +26,15 @@ class Sample:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def patient_gateway() -> Iterator[None]:
+def patient_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Gives requests more than 500 ms: what these tests ask does not depend on a busy machine.
 
-    And the page the samples that the exporters left.
+    And the page the samples that the exporters left, and feedback a database.
     """
+    database = tmp_path_factory.mktemp("database") / "diptych.sqlite3"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DIPTYCH_GATEWAY_REQUEST_BUDGET_MS", "10000")
+        environment.setenv("DIPTYCH_GATEWAY_DATABASE_URL", f"sqlite:///{database}")
         environment.setenv("DIPTYCH_GATEWAY_SAMPLES_FOLDER", str(ROOT / ".diptych" / "samples"))
         yield
 

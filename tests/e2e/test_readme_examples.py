@@ -32,3 +32,20 @@ def test_readme_example_prints_the_label(stack: Stack, language: str, mark: str)
 
     assert result.returncode == 0, result.stderr
     assert "Animals & Nature" in result.stdout  # as the README says of its hedgehog
+
+
+def test_readme_example_of_feedback_is_recorded_once(stack: Stack) -> None:
+    code = example("python", "feedback")
+    code = code.replace("127.0.0.1:8080", stack.url.removeprefix("http://"))
+
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split("\n")[:2] == ["Animals & Nature recorded", "unchanged"]

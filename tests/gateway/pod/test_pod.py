@@ -229,3 +229,19 @@ async def test_pod_worker_that_cannot_start_ends_all_and_says_why(
     assert b"keys.toml" in errors
     assert b"before it served" in errors
     assert b"Traceback" not in errors
+
+
+async def test_pod_worker_takes_feedback_for_what_another_answered(
+    triton: FakeTriton, tmp_path: Path
+) -> None:
+    async with running_pod(triton, database_url=f"sqlite:///{tmp_path / 'pod.sqlite3'}") as pod:
+        async with pod.client() as http:
+            answers = [await http.post("/v1/classify", json={"text": "a"}) for _ in range(4)]
+        statuses = []
+        for answer in answers * 3:
+            async with pod.client() as http:  # a connection of its own, to whichever worker
+                body = {"prediction_id": answer.json()["prediction_id"], "label": "food"}
+                statuses.append((await http.post("/v1/feedback", json=body)).json()["status"])
+        items = await pod.metric("diptych_gateway_feedback_items_total")
+    assert sorted(set(statuses)) == ["recorded", "unchanged"]
+    assert (statuses.count("recorded"), items) == (4, 12)
