@@ -30,7 +30,9 @@ TOOLS: Final[dict[str, Package]] = {
     "checkov": Environment(Path(__file__).with_name("checkov-requirements.txt"), "checkov"),
     "prometheus": Debian("prometheus", ("prometheus", "promtool")),
     "prometheus-alertmanager": Debian(
-        "prometheus-alertmanager", ("prometheus-alertmanager", "amtool")
+        "prometheus-alertmanager",
+        ("prometheus-alertmanager", "amtool"),
+        data="/usr/share/prometheus/alertmanager",
     ),
     "prometheus-node-exporter": Debian("prometheus-node-exporter", ("prometheus-node-exporter",)),
     "docker-compose": Wheel(

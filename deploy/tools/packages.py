@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TIMEOUT_S = 600.0
+_DATA = "data"
 _REACH_THE_INDEX = "Look whether pip reaches its package index (`python -m pip config list`)"
 
 
@@ -134,10 +135,12 @@ class Debian:
     Attributes:
         name: of the package.
         programs: file names in its `/usr/bin`.
+        data: a folder of the package that the programs read by its absolute path, or empty.
     """
 
     name: str
     programs: tuple[str, ...]
+    data: str = ""
 
     @property
     def label(self) -> str:
@@ -155,9 +158,31 @@ class Debian:
         with TemporaryDirectory(dir=folder.parent) as scratch:
             self._download(Path(scratch), remedy)
             (archive,) = Path(scratch).glob("*.deb")
-            _run(self.label, ("dpkg-deb", "-x", str(archive), f"{scratch}/root"), remedy)
+            root = Path(scratch, "root")
+            _run(self.label, ("dpkg-deb", "-x", str(archive), str(root)), remedy)
             for each in self.programs:
-                shutil.copy2(Path(scratch, "root", "usr", "bin", each), folder / each)
+                self._install(root / "usr" / "bin" / each, folder / each)
+            if self.data:
+                shutil.copytree(root / self.data.lstrip("/"), folder / _DATA)
+
+    def _install(self, source: Path, target: Path) -> None:
+        content = source.read_bytes()
+        path = self.data.encode()
+        if not path or path not in content:
+            shutil.copy2(source, target)
+            return
+        # Its data would lie where only root may put them, and the path is in the program: another
+        # of the same length takes its place, from the folder that the program is then started in.
+        padding = len(path) - len(_DATA)
+        moved = b"./" * (padding // 2) + b"/" * (padding % 2) + _DATA.encode()
+        program = target.with_name(f"{target.name}.program")
+        program.write_bytes(content.replace(path, moved))
+        program.chmod(0o755)
+        target.write_text(
+            f'#!/bin/sh\ncd "$(dirname "$(readlink -f "$0")")" && exec ./{program.name} "$@"\n',
+            encoding="ascii",
+        )
+        target.chmod(0o755)
 
     def _download(self, scratch: Path, remedy: str) -> None:
         # apt would download as a user of its own, who may not write there.

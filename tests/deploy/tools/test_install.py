@@ -13,7 +13,7 @@ import pytest
 
 from deploy.tools import catalog, program
 from deploy.tools.errors import FetchError, UnknownToolError
-from deploy.tools.packages import Wheel
+from deploy.tools.packages import Debian, Wheel
 
 SCRIPT = b"#!/bin/sh\necho nested\n"
 
@@ -115,3 +115,41 @@ def test_every_pin_of_checkov_is_exact() -> None:
     loose = [line for line in lines if line and not line.startswith("#") and "==" not in line]
 
     assert loose == []
+
+
+class DebianFromHere(Debian):
+    """Builds its package instead of downloading it."""
+
+    def _download(self, scratch: Path, remedy: str) -> None:
+        root = scratch / "package"
+        for folder in ("DEBIAN", "usr/bin", "usr/share/greeting"):
+            (root / folder).mkdir(parents=True)
+        (root / "DEBIAN" / "control").write_text(
+            "Package: greeting\nVersion: 1\nArchitecture: all\n"
+            "Maintainer: us\nDescription: greets\n",
+            encoding="ascii",
+        )
+        program = root / "usr" / "bin" / "greet"
+        program.write_text("#!/bin/sh\ncat /usr/share/greeting/words\n", encoding="ascii")
+        program.chmod(0o755)
+        (root / "usr" / "share" / "greeting" / "words").write_text("good day", encoding="ascii")
+        command = [
+            "dpkg-deb",
+            "--build",
+            "--root-owner-group",
+            str(root),
+            f"{scratch}/greeting.deb",
+        ]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+def test_program_of_a_package_finds_its_data_where_it_was_put(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = DebianFromHere("greeting", ("greet",), data="/usr/share/greeting")
+    monkeypatch.setitem(catalog.TOOLS, "greet", package)
+
+    path = program("greet", folder=tmp_path / "tools")
+
+    result = subprocess.run([path], cwd="/", capture_output=True, text=True, check=True)
+    assert result.stdout == "good day"
