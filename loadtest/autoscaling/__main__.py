@@ -54,7 +54,7 @@ def main() -> int:
             print(f"{scenario.name}: {scenario.duration_s + _PAUSE_S:.0f} s", flush=True)
             time.sleep(_PAUSE_S)
             started_s = _play(scenario, p)
-            _write(arguments.folder / f"{scenario.name}.om.gz", scenario, p, started_s)
+            write_recording(arguments.folder / f"{scenario.name}.om.gz", scenario, p, started_s)
     return 0
 
 
@@ -82,7 +82,15 @@ def _play(scenario: Scenario, pools: Pools) -> float:
     return started_s
 
 
-def _write(path: Path, scenario: Scenario, pools: Pools, started_s: float) -> None:
+def write_recording(path: Path, scenario: Scenario, pools: Pools, started_s: float) -> None:
+    """Writes what Prometheus has of a scenario.
+
+    Args:
+        path: the file.
+        scenario: what was played.
+        pools: where its Prometheus is.
+        started_s: when the load began, in seconds since the epoch.
+    """
     lines = "\n".join((*_lines(scenario, pools, started_s), "# EOF", ""))
     scratch = path.with_suffix(".new")
     # Without a time in it: the same samples are the same file.
