@@ -33,8 +33,8 @@ def test_every_target_can_be_planned() -> None:
         subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=True)
 
 
-def test_ci_calls_check_and_test_and_nothing_else() -> None:
+def test_ci_calls_the_checks_and_the_tests_and_nothing_else() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
     subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
-    assert re.findall(r"for target in (.*);", script) == ["check test"]
+    assert re.findall(r"for target in (.*);", script) == ["check deploy-check test"]

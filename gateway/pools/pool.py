@@ -14,7 +14,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from gateway.pools.breaker import BreakerState
+from gateway.pools.endpoint import EndpointState
 from gateway.pools.latency import Latency
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Pool:
         """Hears of an answer. Returns "latency" when its server was ejected for being slow."""
         self.latency.observe(latency_s)
         endpoint.latency.observe(latency_s)
-        if self._is_slow(endpoint) and self._may_eject(endpoint, now_s):
+        if self._is_slow(endpoint, now_s) and self._may_eject(endpoint, now_s):
             endpoint.breaker.trip(now_s)
             return "latency"
         return None
@@ -109,19 +109,23 @@ class Pool:
         return attempt.timeout_s >= (self.latency.patience_s or _UNKNOWN_FAIR_S)
 
     def _may_eject(self, endpoint: Endpoint, now_s: float) -> bool:
+        # Whatever keeps a server away, those that are left must carry its part.
         out = sum(
-            each is not endpoint and each.breaker.state(now_s) is not BreakerState.CLOSED
+            each is not endpoint and each.state(now_s) is not EndpointState.SERVING
             for each in self.endpoints
         )
         return out + 1 <= MAX_EJECTED_RATIO * len(self.endpoints)
 
-    def _is_slow(self, endpoint: Endpoint) -> bool:
+    def _is_slow(self, endpoint: Endpoint, now_s: float) -> bool:
         if endpoint.latency.samples < _MIN_SAMPLES:
             return False
         others_s = [
             each.latency.mean_s
             for each in self.endpoints
-            if each is not endpoint and each.latency.samples >= _MIN_SAMPLES
+            if each is not endpoint
+            # What one that is gone took beforehand says nothing of the load that others have now.
+            and each.state(now_s) is EndpointState.SERVING
+            and each.latency.samples >= _MIN_SAMPLES
         ]
         if not others_s:
             return False

@@ -79,6 +79,25 @@ async def test_servers_that_are_slow_alike_stay() -> None:
     assert causes == {None}
 
 
+async def test_last_server_is_not_measured_by_those_that_are_gone() -> None:
+    pool = make_pool(2)
+    left, gone = pool.endpoints
+    for number in range(12):
+        assert answer(pool, left, number, 0.04) is None
+        assert answer(pool, gone, number, 0.04) is None
+    gone.note_missed(is_final=True)
+    # It has the load of both now, and its queue grows.
+    assert {answer(pool, left, 20 + number, 0.4) for number in range(50)} == {None}
+    assert left.state(80.0) is EndpointState.SERVING
+
+
+async def test_servers_that_are_gone_count_in_the_half_that_may_be_left_out() -> None:
+    pool = make_pool(3)
+    gone, *left = pool.endpoints
+    gone.note_missed(is_final=True)
+    assert {fail(pool, left[0], 0.0) for _ in range(5)} == {None}
+
+
 async def test_server_that_was_slow_is_judged_anew_after_a_trial() -> None:
     pool = make_pool(2)
     slow = pool.endpoints[0]
