@@ -65,7 +65,12 @@ def scratch_is_bounded(chart: Chart) -> Iterator[tuple[str, str]]:
         for container in pods.containers:
             for mount in container.get("volumeMounts", ()):
                 folder: dict[str, Any] = volumes.get(mount["name"], {}).get("emptyDir") or {}
-                if folder.get("medium") != "Memory" or "memory" not in _limits(container):
+                # Memory counts for whoever writes it.
+                if (
+                    mount.get("readOnly")
+                    or folder.get("medium") != "Memory"
+                    or "memory" not in _limits(container)
+                ):
                     continue
                 if 2 * amount(folder["sizeLimit"]) > amount(_limits(container)["memory"]):
                     what = (

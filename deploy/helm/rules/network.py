@@ -9,6 +9,7 @@ from deploy.helm.objects import Chart, Pods, is_selected, title
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_METRICS: Final = {"metrics", "shm"}
 _CLOSED: Final = {"shared-memory", "trace", "logging"}
 _CLOSED_OVER_HTTP: Final = _CLOSED | {"model-repository", "inference"}
 
@@ -101,9 +102,9 @@ def _peer_fault(chart: Chart, peer: dict[str, Any], ports: set[Any]) -> str | No
         return "everybody may reach it"
     if "namespaceSelector" in peer or "ipBlock" in peer:
         # Prometheus, wherever it runs: it may read metrics and nothing else.
-        return None if ports == {"metrics"} else f"other namespaces may reach {sorted(ports)}"
+        return None if ports <= _METRICS else f"other namespaces may reach {sorted(ports)}"
     inside = {_component(p) for p in chart.selected(peer["podSelector"])}
-    if ports == {"metrics"} or (inside == {"gateway"} and ports == {"grpc"}):
+    if ports <= _METRICS or (inside == {"gateway"} and ports == {"grpc"}):
         return None
     return f"{sorted(map(str, inside))} may reach {sorted(map(str, ports))}"
 

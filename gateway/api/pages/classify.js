@@ -1,8 +1,9 @@
 // The page to try the service by hand: an image, a sentence, an answer.
 
 import { showAlone, showAnswer } from "./answer.js";
-import { byId, bytes, element, percent } from "./elements.js";
+import { bringIntoView, byId, element, percent } from "./elements.js";
 import { showGallery } from "./gallery.js";
+import { chosenImage, setImage, setUpImage } from "./image.js";
 import { setUpKeyForm, showProblem } from "./notices.js";
 import { toCurl, toForm } from "./request.js";
 import { Problem, ask } from "./service.js";
@@ -11,7 +12,7 @@ import { showStages } from "./stages.js";
 const MOST_ALONE = 100; // what the service allows as `top_k` unless it is told otherwise
 
 const [text, variant, labels, labelSet] = ["text", "variant", "labels", "label-set"].map(byId);
-const state = { image: null, models: [], truth: null, running: null };
+const state = { models: [], truth: null, running: null };
 
 // --- what is asked ---------------------------------------------------------------------------
 
@@ -20,7 +21,7 @@ const modelNamed = (name) => state.models.find((each) => each.variant === name) 
 function item() {
   const takes = takesLabels();
   return {
-    image: state.image,
+    image: chosenImage(),
     text: text.value,
     variant: variant.value,
     labels: takes ? labels.value.split("\n").map((each) => each.trim()).filter(Boolean) : [],
@@ -41,22 +42,10 @@ function showForm() {
   byId("command").textContent = toCurl(asked);
 }
 
-function setImage(blob, name) {
-  if (state.image) URL.revokeObjectURL(byId("preview").src);
-  state.image = blob && { blob, name };
+/** What is asked for is another thing now: what was true of the last one is taken back. */
+function changed(side) {
   state.truth = null;
-  const preview = byId("preview");
-  preview.hidden = byId("image-facts").hidden = byId("remove").hidden = blob === null;
-  byId("invitation").hidden = blob !== null;
-  byId("drop").removeAttribute("aria-invalid");
-  if (blob === null) {
-    preview.removeAttribute("src");
-  } else {
-    preview.src = URL.createObjectURL(blob);
-    preview.alt = `The chosen image, ${name}`;
-    byId("image-facts").textContent = `${name}, ${bytes(blob.size)}`;
-  }
-  showAlone("image", null);
+  showAlone(side, null);
   showForm();
 }
 
@@ -77,13 +66,17 @@ async function classify() {
     show(answer, {}, truth);
     showStages(answer.timings_ms, roundTripMs);
     announce(`${answer.label}, ${percent(answer.score)}`);
+    bringIntoView(byId("verdict"));
     show(answer, await askAlone(asked, answer, signal), truth);
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof Problem)) throw error;
     byId("answer").hidden = true;
+    showAlone("image", null);
+    showAlone("text", null);
     markFault(error.field);
     showProblem(byId("problem"), error, classify);
+    bringIntoView(byId("problem"));
   } finally {
     if (state.running === running) {
       state.running = null;
@@ -100,10 +93,11 @@ function classified(asked, signal, topK = null) {
  * Asks each input by itself, after the answer, so that its timings are those of a lone request; and
  * the variant that gave it, by name, so that no experiment draws another and none counts these.
  */
-async function askAlone(asked, { variant: name, digest, modalities }, signal) {
+async function askAlone(asked, { variant: name, digest, modalities, top_k: best }, signal) {
   const isWanted = byId("compare").checked && modalities.length === 2;
   const sides = isWanted ? { image: { text: "" }, text: { image: null } } : {};
-  const topK = Math.min(MOST_ALONE, modelNamed(name)?.labels.length || asked.labels.length || 1);
+  const known = modelNamed(name)?.labels.length || asked.labels.length || best.length;
+  const topK = Math.min(MOST_ALONE, known);
   const given = await Promise.all(
     Object.entries(sides).map(async ([side, without]) => {
       try {
@@ -153,6 +147,7 @@ function markFault(field) {
 // --- what there is to choose -----------------------------------------------------------------
 
 async function load() {
+  showProblem(byId("problem"), null);
   try {
     const [{ models }, { samples }] = await Promise.all([ask("v1/models"), ask("v1/samples")]);
     state.models = models;
@@ -164,7 +159,7 @@ async function load() {
     if (models.some(({ kind }) => kind === "dual_tower")) {
       showLabelSets((await ask("v1/label-sets")).label_sets);
     }
-    showProblem(byId("problem"), models.length ? null : nothingServed());
+    if (models.length === 0) showProblem(byId("problem"), nothingServed(), load);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     showProblem(byId("problem"), error, load);
@@ -212,29 +207,14 @@ function useSample(sample, blob) {
 
 // --- wiring ----------------------------------------------------------------------------------
 
-function takeFile(files) {
-  if (files?.length) setImage(files[0], files[0].name || "pasted.png");
-}
-
 byId("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   classify();
 });
 byId("ask").addEventListener("input", showForm);
-text.addEventListener("input", () => {
-  state.truth = null;
-  showAlone("text", null);
-});
+text.addEventListener("input", () => changed("text"));
 text.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("ask").requestSubmit();
-});
-byId("image").addEventListener("change", ({ target }) => {
-  takeFile(target.files);
-  target.value = ""; // the same file can be chosen again
-});
-byId("remove").addEventListener("click", () => {
-  setImage(null);
-  byId("image").focus();
 });
 byId("copy").addEventListener("click", async () => {
   try {
@@ -247,16 +227,6 @@ byId("copy").addEventListener("click", async () => {
     getSelection().selectAllChildren(byId("command"));
   }
 });
-// A file that misses the panel is meant for it all the same.
-for (const [name, isOver] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
-  document.addEventListener(name, (event) => {
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    byId("drop").classList.toggle("over", isOver);
-    if (name === "drop") takeFile(event.dataTransfer.files);
-  });
-}
-document.addEventListener("paste", (event) => takeFile(event.clipboardData?.files));
-
+setUpImage(() => changed("image"));
 setUpKeyForm(load);
 load();

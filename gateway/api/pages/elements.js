@@ -58,6 +58,14 @@ function becomeAttributes(old, fresh) {
   }
 }
 
+/** Scrolls to what has just appeared, where a person would not see it otherwise. */
+export function bringIntoView(node) {
+  const { top, bottom } = node.getBoundingClientRect();
+  if (top >= 0 && bottom <= innerHeight) return;
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  node.scrollIntoView({ block: "center", behavior: isCalm ? "auto" : "smooth" });
+}
+
 export const byId = (id) => document.getElementById(id);
 
 /**

@@ -25,6 +25,7 @@ _NAMES: Final = {
     "/assets/request.js": "request.js",
     "/assets/answer.js": "answer.js",
     "/assets/stages.js": "stages.js",
+    "/assets/image.js": "image.js",
     "/assets/gallery.js": "gallery.js",
     "/assets/classify.js": "classify.js",
     "/assets/experiments.js": "experiments.js",

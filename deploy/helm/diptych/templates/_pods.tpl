@@ -1,10 +1,12 @@
 {{- /* What all pods have in common. */ -}}
 
+{{- /* The users that the images have. Argument: component. */ -}}
 {{- define "diptych.podSecurity" -}}
+{{- $user := eq .component "triton" | ternary 1000 10001 -}}
 runAsNonRoot: true
-runAsUser: 1000
-runAsGroup: 1000
-fsGroup: 1000
+runAsUser: {{ $user }}
+runAsGroup: {{ $user }}
+fsGroup: {{ $user }}
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault

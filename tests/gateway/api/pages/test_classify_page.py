@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from playwright.async_api import FilePayload
+    from playwright.async_api import FilePayload, Route
 
     from tests.gateway.api.pages.conftest import OpenPage
     from tests.gateway.conftest import StartGateway
@@ -274,8 +274,10 @@ async def test_page_asks_for_a_key_and_waits_as_long_as_it_is_told(
         start_gateway(api_keys_file=keys.path) as gateway,
         open_in_browser(url_of(gateway)) as page,
     ):
-        field = page.get_by_label("API key")
+        field = page.get_by_role("textbox", name="API key")
         await expect(page.get_by_role("alert")).to_contain_text("key")
+        found = await Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
         await field.fill("a guess")
         await page.get_by_role("button", name="Use it").click()
         await expect(page.locator("#problem")).to_contain_text("key_unknown, 401")
@@ -315,6 +317,45 @@ async def test_page_says_when_the_service_is_gone(
         await page.unroute("**/v1/classify")
         await page.get_by_role("button", name="Try again").click()
         await expect(verdict(page)).to_have_text("travel")
+
+
+async def test_page_works_behind_a_path_that_a_proxy_strips(
+    url: str, open_in_browser: OpenPage
+) -> None:
+    async def strip(route: Route) -> None:
+        stripped = route.request.url.replace("/behind/", "/")
+        await route.fulfill(response=await route.fetch(url=stripped))
+
+    async with open_in_browser(url) as page:
+        await page.route("**/behind/**", strip)
+        await page.goto(f"{url}behind/")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.fill("#text", "a")
+        await page.get_by_role("button", name="Classify").click()
+        await expect(verdict(page)).to_have_text("travel")
+        await page.get_by_role("link", name="Experiments").click()
+        await expect(page.locator("#default")).to_contain_text("demo")
+        assert [each for each in asked if not each.startswith(f"{url}behind/")] == []
+
+
+async def test_page_says_when_nothing_is_served(
+    start_gateway: StartGateway, triton: FakeTriton, open_in_browser: OpenPage
+) -> None:
+    triton.repository = {}
+    async with start_gateway() as gateway, open_in_browser(url_of(gateway)) as page:
+        await expect(page.get_by_role("alert")).to_contain_text("No variant is routed")
+        triton.repository = repository()
+        await eventually_served(gateway)
+        await page.get_by_role("button", name="Try again").click()
+        await expect(page.locator("#problem")).to_be_hidden()
+        await expect(page.locator("#variant option")).to_have_count(5)
+
+
+async def eventually_served(gateway: RunningGateway) -> None:
+    async with asyncio.timeout(10):
+        while not (await gateway.http.get("/v1/models")).json()["models"]:  # noqa: ASYNC110 - of a server
+            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
