@@ -115,11 +115,16 @@ class CaptureFolder:
         return sum(sizes[each] for each in gone)
 
     def open_writer(self) -> OpenWriter:
-        """Registers a writer; the entry is free again when its process ends, however it ends."""
+        """Registers a writer; the entry is free again when its process ends, however it ends.
+
+        To be called while `locked`: an entry that is not locked yet would look like a dead one.
+        """
         return OpenWriter(self._open / uuid.uuid4().hex[:12])
 
     def lost_parts(self) -> list[dict[str, Any]]:
         """Returns what writers that were killed had not written yet, and forgets it.
+
+        Their temporary files go too, so it is to be called while `locked`.
 
         Returns:
             `since` (ISO 8601) and `rows` of each.

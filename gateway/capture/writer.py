@@ -63,10 +63,12 @@ class CaptureWriter:
         self._size_bytes = 0
         self._since: datetime | None = None
         self._parts = 0
-        for lost in folder.lost_parts():
+        with folder.locked():
+            lost_parts = folder.lost_parts()
+            self._entry = folder.open_writer()
+        for lost in lost_parts:
             metrics.count_lost_part()
             log_event(_LOG, logging.WARNING, "capture_part_lost", **lost)
-        self._entry = folder.open_writer()
 
     def add(self, row: CapturedRow) -> None:
         """Takes a row; writes when a part is full."""
