@@ -85,11 +85,13 @@ def test_spike_is_not_forgotten_for_five_minutes() -> None:
 
 
 @pytest.mark.parametrize("way", ["hpa", "keda"])
-def test_gpu_pool_in_trouble_is_not_made_smaller_and_the_cpu_pool_grows(way: str) -> None:
+def test_gpu_pool_that_lost_a_server_grows_and_is_not_made_smaller(way: str) -> None:
     gpu, cpu = course("partial-outage", GPU, way), course("partial-outage", CPU, way)
 
     assert min(span(gpu, 0, 300)) >= 2
-    assert max(span(cpu, 60, 150)) >= 3
+    assert max(span(gpu, 60, 135)) >= 4
+    # What spills is within one replica's target.
+    assert set(cpu) == {1}
 
 
 def test_load_that_fell_to_the_cpu_pool_counts_for_the_gpu_pool() -> None:
@@ -106,7 +108,7 @@ def test_load_that_fell_to_the_cpu_pool_counts_for_the_gpu_pool() -> None:
     asked, by_itself = values[query][outage], values[own][outage]
     # 30 requests a second are offered all the time; of itself the pool would see a part of them.
     assert all(value is not None and 25 < value < 35 for value in asked)
-    assert all(a - b > 5 for a, b in zip(asked, by_itself, strict=True) if a and b)
+    assert all(a - b > 1 for a, b in zip(asked, by_itself, strict=True) if a and b)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
