@@ -100,6 +100,10 @@ fmt: venv ## format, and fix what the linter can fix
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
+.PHONY: loadtest
+loadtest: export ## send the smoke scenario to the local stack; fails when a threshold is missed
+	@$(BIN)/python -m loadtest run smoke
+
 .PHONY: bench
 bench: export ## measure the demo against its targets; figures go to .bench/
 	@$(BIN)/python -m loadtest.bench

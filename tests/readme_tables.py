@@ -17,6 +17,7 @@ from gateway import settings as gateway_settings
 from gateway.api.problems import KINDS
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tracing import names
+from loadtest.traffic.scenario import Limits, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,6 +102,20 @@ def doctor_rules() -> str:
     return table(("code", "severity", "finds"), rows)
 
 
+def scenario_keys() -> str:
+    fields = [(name, field) for name, field in Scenario.model_fields.items() if name != "limits"]
+    fields += [(f"limits.{name}", field) for name, field in Limits.model_fields.items()]
+    rows = (
+        (
+            f"`{name}`",
+            "needed" if field.is_required() else f"`{field.default}`",
+            field.description or "",
+        )
+        for name, field in fields
+    )
+    return table(("key", "default", "meaning"), rows)
+
+
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "recipe": recipe_keys,
     "heads": fusion_heads,
@@ -111,6 +126,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "spans": spans,
     "span attributes": span_attributes,
     "doctor": doctor_rules,
+    "scenario": scenario_keys,
 }
 
 

@@ -16,7 +16,13 @@ from rich.console import Console
 
 from deploy.local.errors import LocalError, RepositoryError, ServiceExitedError, TritonRuntimeError
 from loadtest.bench.corpus import make_corpus
-from loadtest.bench.errors import BenchError, CorpusError, OutputError, UnsupportedVariantError
+from loadtest.bench.errors import (
+    BenchError,
+    CorpusError,
+    ObstacleError,
+    OutputError,
+    UnsupportedVariantError,
+)
 from loadtest.bench.subject import Subject
 from loadtest.bench.variant import read_variant
 
@@ -36,6 +42,7 @@ _OBSTACLES: Final = (
     CorpusError,
     OutputError,
     UnsupportedVariantError,
+    ObstacleError,
 )
 
 OutputOption = Annotated[

@@ -2,6 +2,7 @@
 
 ```
 BenchError
+├── ObstacleError           something is missing that others than the bench must mend
 ├── OutputError             the figures cannot be written where they should go
 ├── CorpusError             the photos or sentences cannot be made
 ├── UnsupportedVariantError the variant is not built of the steps whose work the bench knows
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 class BenchError(Exception):
     """Base of all errors of the bench."""
+
+
+class ObstacleError(BenchError):
+    """Nothing was measured, because something is missing that the message names."""
 
 
 class OutputError(BenchError):

@@ -1,0 +1,17 @@
+"""`python -m loadtest`: load tests and capacity planning. The benches are modules of their own."""
+
+from __future__ import annotations
+
+import typer
+
+from loadtest.traffic import cli as traffic
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
+app.command(epilog="Example: python -m loadtest run smoke --workers 2")(traffic.run)
+app.command(epilog="Example: python -m loadtest worker --master 10.0.0.7")(traffic.worker)
+app.command(epilog="Example: python -m loadtest scenarios")(traffic.scenarios)
+
+
+@app.callback()
+def main() -> None:
+    """Load-test a service, and plan how much of it is needed."""

@@ -1,0 +1,1 @@
+"""Load tests by locust: who calls, how often, what must come back, and what passes."""

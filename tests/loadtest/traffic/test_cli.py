@@ -1,0 +1,153 @@
+"""`python -m loadtest run` as a user types it: against a server of the test, and the real stack."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.conftest import DEMO, ROOT
+from tests.loadtest.traffic.described import ANSWER, openapi
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCENARIO = """
+[mine]
+about = "A test."
+duration_s = 3
+shape = { kind = "steady", rate_rps = 40 }
+protocols = { multipart = 1, json = 1 }
+modalities = { both = 1, text = 1 }
+corpus = "samples"
+limits = { p99_ms = 500, max_error_ratio = 0, min_goodput_ratio = 0.9 }
+"""
+STALL_S = (1.0, 2.0)
+
+
+@contextmanager
+def serving(*, stall_s: tuple[float, float] = (0.0, 0.0)) -> Iterator[str]:
+    """Answers rightly, but not at all during a stall that the first request's time begins."""
+    begun_s: list[float] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._send(openapi())
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            begun_s.append(time.monotonic())
+            passed_s = time.monotonic() - begun_s[0]
+            if stall_s[0] <= passed_s < stall_s[1]:
+                time.sleep(stall_s[1] - passed_s)
+            self._send(ANSWER)
+
+        def _send(self, fields: dict[str, Any]) -> None:
+            body = json.dumps(fields).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """A test's output is no place for an access log."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "mine.toml").write_text(SCENARIO, encoding="utf-8")
+    sample = {"image": "one.png", "text": "a cat", "further": [{"image": "one.png", "text": "b"}]}
+    (tmp_path / "sample.json").write_text(json.dumps(sample), encoding="utf-8")
+    (tmp_path / "one.png").write_bytes(b"\x89PNG, or so")
+    return tmp_path
+
+
+def load(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "loadtest", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def run_mine(folder: Path, url: str, *arguments: object) -> tuple[int, dict[str, Any], str]:
+    output = folder / "load.json"
+    place = ("--file", folder / "mine.toml", "--samples", folder, "--output", output)
+    result = load("run", "mine", "--url", url, *place, *arguments)
+    figures = json.loads(output.read_text(encoding="utf-8"))["figures"] if output.exists() else {}
+    return result.returncode, figures, result.stdout + result.stderr
+
+
+def test_run_with_two_workers_sends_the_whole_rate_and_writes_both_reports(folder: Path) -> None:
+    with serving() as url:
+        code, figures, said = run_mine(folder, url, "--workers", 2)
+    assert code == 0, said
+    # 120 expected; five standard deviations of a Poisson count.
+    assert abs(figures["whole"]["requests"] - 120) < 55
+    assert set(figures["by_protocol"]) == {"multipart", "json"}
+    assert set(figures["by_modalities"]) == {"both", "text"}
+    page = (folder / "load.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 2
+    assert "mine: <span" in page
+
+
+def test_run_against_a_service_that_stalls_counts_all_that_was_due_meanwhile(folder: Path) -> None:
+    with serving(stall_s=STALL_S) as url:
+        code, figures, said = run_mine(folder, url)
+    assert code == 1, said
+    # A third of the run is the stall, in which a closed loop of a few users would have sent a few.
+    # Those of its first half waited for more than half of a second: a sixth; a third less for luck.
+    assert figures["whole"]["goodput_ratio"] < 1 - 1 / 6 * 2 / 3
+    assert figures["whole"]["right"]["p99_ms"] > 700
+    assert "MISSED  P99 of right answers" in said
+
+
+def test_run_without_a_service_or_samples_says_what_to_do(folder: Path) -> None:
+    code, _, said = run_mine(folder, "http://127.0.0.1:9")
+    assert code == 2
+    assert "is it up and ready?" in said
+    (folder / "sample.json").unlink()
+    with serving() as url:
+        code, _, said = run_mine(folder, url)
+    assert code == 2
+    assert "make export" in said
+
+
+@pytest.mark.e2e
+def test_smoke_on_the_real_stack_uses_every_way_in(demo_repository: Path, tmp_path: Path) -> None:
+    limits = "min_goodput_ratio = 0.97 }"
+    text = (ROOT / "loadtest/traffic/scenarios.toml").read_text(encoding="utf-8")
+    # What a busy machine answers late or refuses is not what is tested here; what is wrong is.
+    lenient = "p99_ms = 9000, max_error_ratio = 0, max_refused_ratio = 0.5, min_goodput_ratio = 0.1"
+    begin = text.index("limits = {")
+    end = text.index(limits, begin) + len(limits)
+    file = tmp_path / "scenarios.toml"
+    file.write_text(f"{text[:begin]}limits = {{ {lenient} }}{text[end:]}", encoding="utf-8")
+    output = tmp_path / "smoke.json"
+    place = ("--file", file, "--model-repository", demo_repository, "--variant", DEMO)
+    result = load("run", "smoke", *place, "--seconds", 6, "--output", output)
+    assert result.returncode == 0, result.stdout + result.stderr
+    figures = json.loads(output.read_text(encoding="utf-8"))["figures"]
+    assert set(figures["by_protocol"]) == {"batch", "grpc", "json", "multipart"}
+    assert figures["whole"]["error_ratio"] == 0
