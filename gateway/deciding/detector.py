@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -30,7 +31,7 @@ class RateDetector:
     """The state; a value.
 
     Attributes:
-        log_ratios: of each alternative, in the order of `_alternatives`.
+        log_ratios: of each alternative, in the order of `_growth`.
     """
 
     log_ratios: tuple[float, ...] = (0.0,) * _ALTERNATIVES
@@ -50,17 +51,20 @@ class RateDetector:
         """
         if not trials or bound >= _LARGEST_RATE:
             return self
-        rates = _alternatives(bound)
-        growth = events * np.log(rates / bound) + (trials - events) * np.log(
-            (1 - rates) / (1 - bound)
-        )
+        of_event, of_other = _growth(bound)
+        growth = events * of_event + (trials - events) * of_other
         ratios = np.minimum(np.maximum(self.log_ratios, 0.0) + growth, _CEILING)
         return RateDetector(tuple(ratios.tolist()))
 
 
-def _alternatives(bound: float) -> NDArray[np.float64]:
-    """Returns rates above the bound, evenly spaced in the logarithm of the odds."""
+@lru_cache(maxsize=256)
+def _growth(bound: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns by how much an event, and a trial without one, moves each alternative's log ratio.
+
+    Alternatives are rates above the bound, evenly spaced in the logarithm of the odds.
+    """
     low = math.log(bound / (1 - bound)) + _NEAREST_LOGIT
     high = max(math.log(_LARGEST_RATE / (1 - _LARGEST_RATE)), low + 1.0)
     odds = np.exp(np.linspace(low, high, _ALTERNATIVES))
-    return np.asarray(odds / (1 + odds))
+    rates = odds / (1 + odds)
+    return np.asarray(np.log(rates / bound)), np.asarray(np.log((1 - rates) / (1 - bound)))

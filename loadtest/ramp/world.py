@@ -12,13 +12,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from gateway.deciding.guardrails import ArmCounts
 from gateway.deciding.outcomes import CONFIDENCE_BINS, ConfidenceBins, OutcomeSums, Stratum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
 
 REQUESTS_S: Final = 300.0
 _DRIFT: Final = 0.05
@@ -77,7 +77,8 @@ class World:
         # By the second in which they arrive: step, arm, kind, right ones, all.
         self._late: dict[int, list[tuple[int, int, int, int, int]]] = defaultdict(list)
         self._sums: dict[tuple[int, int], list[float]] = defaultdict(lambda: [0.0] * 4)
-        self._bins = np.zeros((2, 3, CONFIDENCE_BINS))
+        # By arm: weights, their squares and gaps, each by bin.
+        self._bins = [[[0.0] * CONFIDENCE_BINS for _ in range(3)] for _ in _ARMS]
 
     def second(self, now_s: int, step: int, share: float) -> tuple[ArmCounts, ArmCounts]:
         """Lets one second pass.
@@ -136,7 +137,10 @@ class World:
         self._sums[step, arm + len(_ARMS)][0] += weight**2 * right
         at_bin = int(KINDS[place].confidence * CONFIDENCE_BINS)
         gap = weight * (KINDS[place].confidence * count - right)
-        self._bins[arm, :, at_bin] += (weight * count, weight**2 * count, gap)
+        for row, value in zip(
+            self._bins[arm], (weight * count, weight**2 * count, gap), strict=True
+        ):
+            row[at_bin] += value
 
     def strata(self) -> Iterator[Stratum]:
         """Yields what was labelled until now, by step."""
@@ -153,4 +157,4 @@ class World:
 
     def bins(self, arm: int) -> ConfidenceBins:
         """Returns what was labelled of the control (0) or the candidate (1) by confidence."""
-        return ConfidenceBins(*(tuple(row) for row in self._bins[arm].tolist()))
+        return ConfidenceBins(*(tuple(row) for row in self._bins[arm]))
