@@ -40,7 +40,7 @@ def draw_ramps(
         runs: by scenario.
         methods: by name.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _draw_ends(left, runs)
     _draw_methods(right, methods)
@@ -63,7 +63,7 @@ def _draw_ends(axes: Axes, runs: Mapping[str, Sequence[Run]]) -> None:
         )
     axes.set(xscale="log", xlim=(1, 480), ylim=(0, 1.02))
     axes.set(xlabel="seconds since the start", ylabel="share of the ramps")
-    axes.legend(fontsize="x-small", loc="upper left")
+    axes.legend(fontsize="x-small", loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     axes.set_title("How ramps end", fontsize="medium")
 
 
