@@ -141,6 +141,10 @@ bench-compression: export ## serve the demo in int8 beside fp32: how much more i
 	@$(BIN)/python -m exporters compress openmoji --method int8 --refit-head
 	@$(BIN)/python -m loadtest.compression
 
+.PHONY: bench-drift
+bench-drift: venv ## shift the demo's held-out examples: which kinds of drift are raised; into .bench/
+	@$(BIN)/python -m loadtest.drift
+
 # --- deploy ------------------------------------------------------------------------------------
 
 .PHONY: tools
