@@ -6,6 +6,7 @@ SHELL := bash
 
 VENV ?= .venv
 RECIPE ?= openmoji
+TEST_JOBS ?= 2
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 REQUIREMENTS := pyproject.toml constraints.txt exporters/recipes/demo-requirements.txt
@@ -32,7 +33,7 @@ LOCAL = $(if $(wildcard $(INSTALLED)),$(BIN)/python -m deploy.local $(1),\
 .PHONY: help
 help: ## list all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
-	@echo "Variables: RECIPE=$(RECIPE) (a name in exporters/recipes or a file), VENV=$(VENV), PYTHON"
+	@echo "Variables: RECIPE=$(RECIPE) (a name in exporters/recipes or a file), VENV=$(VENV), PYTHON, TEST_JOBS=$(TEST_JOBS)"
 
 # --- serve -------------------------------------------------------------------------------------
 
@@ -70,11 +71,11 @@ compress: venv ## find the fastest variant of RECIPE within one point of accurac
 
 .PHONY: test
 test: export browser ## run the whole suite, the real Triton included
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 .PHONY: test-fast
 test-fast: venv browser ## run what needs no Triton
-	@$(BIN)/python -m pytest -m 'not e2e'
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile -m 'not e2e'
 
 .PHONY: browser
 browser: venv ## fetch a Chromium for the tests of the pages, where the machine has none

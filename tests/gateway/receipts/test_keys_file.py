@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import pytest
@@ -7,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.errors import ReceiptKeysFileError
 from gateway.receipts.__main__ import main
-from gateway.receipts.keys_file import new_secret, read_receipt_keys
+from gateway.receipts.keys_file import read_receipt_keys
 from gateway.receipts.keys_watch import ReceiptKeysWatch
 from gateway.receipts.ring import ReceiptRing
 from gateway.telemetry.metrics import Metrics
@@ -16,7 +17,7 @@ from tests.gateway.receipts.receipts import make_receipt
 if TYPE_CHECKING:
     from pathlib import Path
 
-SECRET = new_secret()
+SECRET = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
 
 
 @pytest.fixture
