@@ -137,6 +137,10 @@ bench-ramp: venv ## simulate thousands of ramps with the gateway's own decisions
 bench-faults: venv ## kill, freeze, slow and cut off Tritons under load: what callers get; into .bench/
 	@$(BIN)/python -m loadtest.faults
 
+.PHONY: bench-plan
+bench-plan: export ## hold the capacity simulation against the running stack at several loads; into .bench/
+	@$(BIN)/python -m loadtest validate
+
 .PHONY: bench-compression
 bench-compression: export ## serve the demo in int8 beside fp32: how much more it answers; into .bench/
 	@$(BIN)/python -m exporters compress openmoji --method int8 --refit-head

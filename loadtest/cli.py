@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import typer
 
+from loadtest.capacity import cli as capacity
 from loadtest.traffic import cli as traffic
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 app.command(epilog="Example: python -m loadtest run smoke --workers 2")(traffic.run)
 app.command(epilog="Example: python -m loadtest worker --master 10.0.0.7")(traffic.worker)
 app.command(epilog="Example: python -m loadtest scenarios")(traffic.scenarios)
+app.command(epilog="Example: python -m loadtest profile --output .bench/profile.json")(
+    capacity.profile
+)
+app.command(epilog="Example: python -m loadtest plan --rps 20000 --p99 500ms")(capacity.plan)
+app.command(epilog="Example: python -m loadtest validate --seconds 30")(capacity.validate)
 
 
 @app.callback()

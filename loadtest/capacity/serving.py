@@ -1,0 +1,139 @@
+"""Triton in a simulation: steps with instances and dynamic batches, and a replica made of them.
+
+The batcher does as Triton's (`dynamic_batching` without preferred sizes): a free instance takes
+what waits, up to the largest batch, at once when the batch is full or nothing may be waited for,
+else when the oldest has waited `max_queue_delay`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from loadtest.capacity.events import Events
+    from loadtest.capacity.profile import Profile, StepProfile
+
+_MS: float = 1000.0
+
+
+@dataclass(slots=True)
+class Job:
+    """One request within a replica.
+
+    Attributes:
+        done: called at its end with the seconds of service that it took part in.
+        waiting_for: branches that are not finished.
+        service_s: its part of the steps' time so far.
+    """
+
+    done: Callable[[float], None]
+    waiting_for: int = 0
+    service_s: float = 0.0
+
+
+class Step:
+    """One model of one Triton."""
+
+    def __init__(
+        self, profile: StepProfile, events: Events, chance: Random, done: Callable[[Job], None]
+    ) -> None:
+        self._profile = profile
+        self._events = events
+        self._chance = chance
+        self._done = done
+        self._queue: deque[tuple[float, Job]] = deque()
+        self._free = profile.instances
+        self._delay_s = profile.delay_ms / _MS
+        sizes = range(1, profile.max_batch + 1)
+        self._batch_s = [0.0, *(profile.batch_ms(size) / _MS for size in sizes)]
+
+    def enter(self, job: Job) -> None:
+        """Takes a request into the queue."""
+        self._queue.append((self._events.now_s, job))
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        most = self._profile.max_batch
+        while self._free and self._queue:
+            ripe_s = self._queue[0][0] + self._delay_s
+            if len(self._queue) < most and self._events.now_s < ripe_s:
+                self._events.at(ripe_s, self._dispatch)
+                return
+            jobs = [self._queue.popleft()[1] for _ in range(min(most, len(self._queue)))]
+            self._free -= 1
+            service_s = self._service_s(len(jobs))
+            self._events.at(self._events.now_s + service_s, _Finish(self, jobs, service_s))
+
+    def _service_s(self, size: int) -> float:
+        mean_s = self._batch_s[size]
+        if not (variation := self._profile.variation) or not mean_s:
+            return mean_s
+        shape = variation**-2  # of a gamma distribution: 1 is the exponential one
+        return self._chance.gammavariate(shape, mean_s / shape)
+
+    def finish(self, jobs: list[Job], service_s: float) -> None:
+        """Hears that a batch is done."""
+        self._free += 1
+        for job in jobs:
+            job.service_s += service_s / len(jobs)
+            self._done(job)
+        self._dispatch()
+
+
+@dataclass(slots=True)
+class _Finish:
+    step: Step
+    jobs: list[Job]
+    service_s: float
+
+    def __call__(self) -> None:
+        self.step.finish(self.jobs, self.service_s)
+
+
+@dataclass
+class Replica:
+    """One Triton with all steps of the variant.
+
+    Attributes:
+        in_flight: requests inside.
+        is_up: whether it is asked.
+    """
+
+    profile: Profile
+    events: Events
+    chance: Random
+    in_flight: int = 0
+    is_up: bool = True
+    _branches: list[Step] = field(default_factory=list)
+    _head: Step | None = None
+
+    def __post_init__(self) -> None:
+        make = (self.events, self.chance)
+        self._branches = [Step(each, *make, self._join) for each in self.profile.branches]
+        if self.profile.head is not None:
+            self._head = Step(self.profile.head, *make, self._end)
+
+    def enter(self, done: Callable[[float], None]) -> None:
+        """Takes a request; `done` is called at its end, if the replica lives."""
+        job = Job(done, waiting_for=len(self._branches))
+        self.in_flight += 1
+        for branch in self._branches:
+            branch.enter(job)
+
+    def _join(self, job: Job) -> None:
+        job.waiting_for -= 1
+        if job.waiting_for == 0:
+            if self._head is None:
+                self._end(job)
+            else:
+                self._head.enter(job)
+
+    def _end(self, job: Job) -> None:
+        self.in_flight -= 1
+        if self.is_up:
+            job.done(job.service_s)
