@@ -67,6 +67,10 @@ export: venv ## train if needed, export, prove parity and publish RECIPE; second
 compress: venv ## find the fastest variant of RECIPE within one point of accuracy; proves and publishes it
 	@$(BIN)/python -m exporters compress $(RECIPE) --within 0.01
 
+.PHONY: retrain
+retrain: venv ## make a candidate of RECIPE from feedback of the last 30 days, once a day; Ctrl-C ends
+	@$(BIN)/python -m exporters retrain $(RECIPE) --since 30d --every 1d
+
 # --- be sure -----------------------------------------------------------------------------------
 
 .PHONY: test

@@ -1,4 +1,4 @@
-"""The command line: train, evaluate, compare and export recipes; examine a model repository.
+"""The command line: train, evaluate, compare, export and retrain; examine a model repository.
 
 The edge of the process: errors that the user can cure become one sentence and a remedy with exit
 code 2; Ctrl-C ends with code 130 and leaves nothing half-written. Anything else is a defect and
@@ -23,6 +23,7 @@ from exporters.errors import ExporterError, NotTrainedError
 from exporters.finetune_option import with_finetune
 from exporters.recipe import load_recipe
 from exporters.repository.native_target import Precision, native_target
+from exporters.retraining.cli import retrain
 from exporters.workspace import DEFAULT_WORKSPACE, Workspace
 
 if TYPE_CHECKING:
@@ -88,6 +89,10 @@ app.add_typer(compression_app)
 app.command(epilog="Example: python -m exporters drift openmoji --capture captured --since 7d")(
     drift
 )
+app.command(
+    epilog="Example: python -m exporters retrain openmoji --since 30d --capture captured "
+    "--database sqlite:////var/lib/diptych/diptych.sqlite3"
+)(retrain)
 
 
 @app.command(epilog="Example: python -m exporters train openmoji")

@@ -69,6 +69,16 @@ class Variant:
     created_at: datetime
     ensembles: Mapping[ModalitySet, Ensemble]
 
+    @property
+    def precedence(self) -> tuple[bool, float, str]:
+        """The largest is the default where none is named: the newest that is no mere candidate.
+
+        A variant that was retrained from feedback waits for evidence: an experiment or an admin
+        brings it to traffic, its age does not.
+        """
+        is_retrained = any(each.manifest.provenance.lineage for each in self.ensembles.values())
+        return not is_retrained, self.created_at.timestamp(), self.name
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedEnsemble:

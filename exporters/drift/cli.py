@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from exporters.since import moment_of
+
 EXIT_DRIFT: Final = 1
-_AGE: Final = re.compile(r"(\d{1,4})([dh])")
-
-
-def _since(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    if (age := _AGE.fullmatch(text)) is not None:
-        unit = "days" if age[2] == "d" else "hours"
-        return datetime.now(UTC) - timedelta(**{unit: int(age[1])})
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        message = f"'{text}' is no age such as 7d or 12h, and no moment such as 2026-03-01"
-        raise typer.BadParameter(message, param_hint="--since") from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def drift(
@@ -56,7 +41,7 @@ def drift(
         read_published_reference(model_repository, variant),
         capture,
         output or Path(".diptych") / "drift" / variant,
-        since=_since(since),
+        since=moment_of(since),
         window_rows=window,
     )
     for each in report.windows:

@@ -96,7 +96,9 @@ def _export(recipe: Recipe, workspace: Workspace, repository: Path) -> Published
         proofs = prove(staged, variant, staged_repository)
         write_proofs(proofs, variant.run_folder)
         write_report(variant)
-        return _publish(staged, proofs, staged_repository, repository, variant.run_folder / REPORT)
+        return publish_proved(
+            staged, proofs, staged_repository, repository, variant.run_folder / REPORT
+        )
 
 
 def _export_dual_tower(recipe: Recipe, workspace: Workspace, repository: Path) -> Published:
@@ -114,16 +116,24 @@ def _export_dual_tower(recipe: Recipe, workspace: Workspace, repository: Path) -
         proofs = prove_dual_tower(staged, towers, staged_repository)
         write_proofs(proofs, towers.run_folder)
         write_zero_shot_report(towers)
-        return _publish(staged, proofs, staged_repository, repository, towers.run_folder / REPORT)
+        return publish_proved(
+            staged, proofs, staged_repository, repository, towers.run_folder / REPORT
+        )
 
 
-def _publish(
+def publish_proved(
     staged: StagedVariant,
     proofs: Mapping[ModalitySet, Parity],
     staged_repository: Path,
     repository: Path,
     report: Path,
 ) -> Published:
+    """Stamps passports on what was proved, examines it, and moves it into the repository.
+
+    Raises:
+        ParityError: a proof failed; nothing was published.
+        UnfitRepositoryError: the doctor found an error; nothing was published.
+    """
     from exporters.publishing.checkup import fit_to_publish
 
     for modalities, proof in proofs.items():

@@ -159,6 +159,7 @@ def _zero_shot(manifest: EnsembleManifest) -> dict[str, Any] | None:
 def _model(variant: Variant) -> dict[str, Any]:
     manifests = {modalities: variant.ensembles[modalities].manifest for modalities in ModalitySet}
     whole = manifests[ModalitySet.BOTH]
+    lineage = whole.provenance.lineage
     return {
         "variant": variant.name,
         "digest": variant.digest,
@@ -172,6 +173,8 @@ def _model(variant: Variant) -> dict[str, Any]:
         "max_text_tokens": whole.limits.max_text_tokens,
         "expected_device": whole.expected_device,
         "created_at": variant.created_at.isoformat(),
+        "data_digest": whole.provenance.data_digest,
+        "lineage": lineage.model_dump(mode="json") if lineage else None,
     }
 
 

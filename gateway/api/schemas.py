@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from gateway.catalog import Refusal
-from gateway.contract.manifest import Digest, ModalitySet, Quality, Ratio, VariantKind
+from gateway.contract.manifest import Digest, Lineage, ModalitySet, Quality, Ratio, VariantKind
 from gateway.placement import Degraded, PoolName
 from gateway.readiness import NotReady
 from gateway.reuse.source import Source
@@ -287,6 +287,11 @@ class ModelAnswer(_Closed):
     max_text_tokens: int
     expected_device: Literal["cpu", "gpu"]
     created_at: datetime
+    data_digest: Digest
+    lineage: Annotated[
+        Lineage | None,
+        Field(description="What feedback and which parent it was retrained from, if it was."),
+    ]
 
 
 class NotRoutedAnswer(_Closed):

@@ -151,8 +151,37 @@ class DualTower(_Frozen):
     measured_labels: Annotated[tuple[str, ...], Field(min_length=2)]
 
 
+class Lineage(_Frozen):
+    """What a retrained variant was made from, beside the recipe's own data.
+
+    Attributes:
+        parent: the variant that served, and that it was judged against.
+        parent_digest: of it.
+        feedback_since, feedback_until: when the first and the last of its labelled predictions was
+            made.
+        feedback_examples: labelled predictions that it was fitted and judged on.
+        feedback_digest: of these predictions and their labels.
+        feedback_share: of the loss that it was fitted to, 0 to 1; the rest is the recipe's data.
+        parent_accuracy, accuracy: of both on recent examples that nothing was fitted on.
+    """
+
+    parent: str
+    parent_digest: Digest
+    feedback_since: datetime
+    feedback_until: datetime
+    feedback_examples: Annotated[int, Field(ge=1)]
+    feedback_digest: Digest
+    feedback_share: Ratio
+    parent_accuracy: Ratio
+    accuracy: Ratio
+
+
 class Provenance(_Frozen):
-    """Where the variant comes from; `compression` names what made it smaller, in order."""
+    """Where the variant comes from.
+
+    `compression` names what made it smaller, in order; `lineage` is there when it was
+    retrained from feedback, and else not written.
+    """
 
     recipe: str
     recipe_digest: Digest
@@ -164,6 +193,7 @@ class Provenance(_Frozen):
     created_at: datetime
     versions: dict[str, str]
     compression: tuple[str, ...] = ()
+    lineage: Annotated[Lineage | None, Field(exclude_if=lambda lineage: lineage is None)] = None
 
 
 class EnsembleManifest(_Frozen):

@@ -50,7 +50,7 @@ def choose_variant(
         if default is None or (fitting and (variant or kind is VariantKind.DUAL_TOWER)):
             return max(
                 fitting or catalog.variants.values(),
-                key=lambda each: (each.created_at.timestamp(), each.name),
+                key=lambda each: each.precedence,
             )
         if variant is not None:
             return variant

@@ -260,7 +260,7 @@ class TrafficAdmin:
                 "No other variant is served that could answer instead; publish one first.",
                 field="variant",
             )
-        return max(others, key=lambda each: (each.created_at.timestamp(), each.name)).name
+        return max(others, key=lambda each: each.precedence).name
 
 
 def _unknown(variant: str, catalog: Catalog) -> UnknownVariantError:

@@ -9,6 +9,7 @@ from gateway.contract.manifest import (
     DualTower,
     EnsembleManifest,
     Limits,
+    Lineage,
     ModalitySet,
     ParityPassport,
     Provenance,
@@ -17,6 +18,18 @@ from gateway.contract.manifest import (
 
 LABELS = ("animal", "food", "travel")
 DIGEST = "a" * 64
+
+LINEAGE = Lineage(
+    parent="demo",
+    parent_digest=DIGEST,
+    feedback_since=datetime(2026, 2, 1, tzinfo=UTC),
+    feedback_until=datetime(2026, 2, 8, tzinfo=UTC),
+    feedback_examples=500,
+    feedback_digest="d" * 64,
+    feedback_share=0.5,
+    parent_accuracy=0.7,
+    accuracy=0.8,
+)
 
 
 def make_manifest(  # noqa: PLR0913 - what tests vary
@@ -29,6 +42,7 @@ def make_manifest(  # noqa: PLR0913 - what tests vary
     has_passed: bool | None = True,
     created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
     expected_device: Literal["cpu", "gpu"] = "cpu",
+    lineage: Lineage | None = None,
 ) -> EnsembleManifest:
     """Makes a manifest; `has_passed` None stands for a proof that was not run."""
     parity = None
@@ -62,6 +76,7 @@ def make_manifest(  # noqa: PLR0913 - what tests vary
             seed=0,
             created_at=created_at,
             versions={},
+            lineage=lineage,
         ),
     )
 
@@ -74,6 +89,7 @@ def make_repository(
     created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC),
     labels: tuple[str, ...] = LABELS,
     expected_device: Literal["cpu", "gpu"] = "cpu",
+    lineage: Lineage | None = None,
 ) -> dict[str, str]:
     """Makes the manifest JSON of a variant's three ensembles by model name."""
     return {
@@ -85,6 +101,7 @@ def make_repository(
             created_at=created_at,
             labels=labels,
             expected_device=expected_device,
+            lineage=lineage,
         ).model_dump_json()
         for modalities in ModalitySet
     }

@@ -320,9 +320,25 @@ async def test_models_shows_routed_variants_and_reasons(
     (model,) = models["models"]
     assert (model["variant"], model["is_default"], tuple(model["labels"])) == ("demo", True, LABELS)
     assert set(model["quality"]) == {"both", "text", "image"}
+    assert model["lineage"] is None
     assert models["not_routed"] == [
         {"model": "broken", "reason": "manifest_invalid", "variant": None, "digest": None}
     ]
+
+
+async def test_models_shows_what_a_variant_was_retrained_from(
+    gateway: RunningGateway, triton: FakeTriton
+) -> None:
+    triton.repository |= make_repository(variant="demo-r1", lineage=LINEAGE)
+
+    async with asyncio.timeout(5):
+        models = (await gateway.http.get("/v1/models")).json()
+        while len(models["models"]) < 2:
+            models = (await gateway.http.get("/v1/models")).json()
+    ModelsAnswer.model_validate(models)
+    shown = {model["variant"]: model for model in models["models"]}
+    assert shown["demo-r1"]["lineage"] == LINEAGE.model_dump(mode="json")
+    assert shown["demo"]["is_default"]
 
 
 async def test_unknown_route_and_method_are_problems(shared_gateway: RunningGateway) -> None:

@@ -4,16 +4,28 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.catalog import EMPTY_CATALOG, build_catalog
+from gateway.catalog import EMPTY_CATALOG, Catalog, build_catalog
 from gateway.errors import UnknownVariantError, VariantUnavailableError
 from gateway.routing.choice import choose_variant
-from tests.gateway.manifests import make_repository
+from tests.gateway.manifests import LINEAGE, make_repository
 
 CATALOG = build_catalog(
     make_repository(variant="fast", created_at=datetime(2026, 1, 1, tzinfo=UTC))
     | make_repository(variant="good", created_at=datetime(2026, 1, 2, tzinfo=UTC))
     | make_repository(variant="unproved", has_passed=None)
 )
+
+
+def test_choose_variant_retrained_is_not_the_default_for_its_youth() -> None:
+    young = datetime(2026, 3, 1, tzinfo=UTC)
+    candidate = build_catalog(
+        make_repository(variant="good-r1", created_at=young, lineage=LINEAGE)
+    ).variants
+    catalog = Catalog({**CATALOG.variants, **candidate}, ())
+
+    assert choose_variant(catalog, None, None).name == "good"
+    assert choose_variant(catalog, "good-r1", None).name == "good-r1"
+    assert choose_variant(Catalog(candidate, ()), None, None).name == "good-r1"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""From feedback to the next candidate: joined, weighed, judged against what serves, published."""
