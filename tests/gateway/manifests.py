@@ -81,7 +81,7 @@ def make_manifest(  # noqa: PLR0913 - what tests vary
     )
 
 
-def make_repository(
+def make_repository(  # noqa: PLR0913 - what tests vary
     *,
     variant: str = "demo",
     digest: str = DIGEST,

@@ -12,7 +12,7 @@ import pytest
 from gateway.api.schemas import BatchAnswer, ClassifyAnswer, ModelsAnswer, ProblemBody
 from tests.gateway.conftest import RunningGateway, StartGateway, eventually
 from tests.gateway.fake_triton import BROKEN_IMAGE, IMAGE_TRACE, TEXT_TRACE, FakeTriton
-from tests.gateway.manifests import DIGEST, LABELS
+from tests.gateway.manifests import DIGEST, LABELS, LINEAGE, make_repository
 
 pytestmark = pytest.mark.anyio
 
