@@ -141,6 +141,10 @@ bench-ramp: venv ## simulate thousands of ramps with the gateway's own decisions
 bench-faults: venv ## kill, freeze, slow and cut off Tritons under load: what callers get; into .bench/
 	@$(BIN)/python -m loadtest.faults
 
+.PHONY: bench-k6
+bench-k6: export ## send one scenario by k6 and by our own senders: do both see the same; into .bench/
+	@$(BIN)/python -m loadtest.k6
+
 .PHONY: bench-plan
 bench-plan: export ## hold the capacity simulation against the running stack at several loads; into .bench/
 	@$(BIN)/python -m loadtest validate
