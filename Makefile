@@ -141,8 +141,8 @@ bench-ramp: venv ## simulate thousands of ramps with the gateway's own decisions
 bench-faults: venv ## kill, freeze, slow and cut off Tritons under load: what callers get; into .bench/
 	@$(BIN)/python -m loadtest.faults
 
-.PHONY: bench-k6
-bench-k6: export ## send one scenario by k6 and by our own senders: do both see the same; into .bench/
+.PHONY: bench-tools
+bench-tools: export ## send one scenario by k6 and by our own senders: do both see the same; into .bench/
 	@$(BIN)/python -m loadtest.k6
 
 .PHONY: bench-plan
