@@ -64,7 +64,7 @@ async def run_admin(
         variant="other", created_at=datetime(2025, 1, 1, tzinfo=UTC)
     )
     keys = Keys(folder)
-    key, other_key = keys.add("ops", "admin", "classify"), keys.add("shop")
+    key, other_key = keys.add("ops", "admin", "classify", "feedback"), keys.add("shop")
     changes = {
         "api_keys_file": keys.path,
         "database_url": sqlite_url(folder),

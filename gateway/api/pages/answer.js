@@ -1,6 +1,6 @@
 // Shows an answer: the labels of each task as bars, what image and text say alone, and how it came.
 
-import { bar, byId, element, fact, percent } from "./elements.js";
+import { bar, byId, element, fact, mark, percent } from "./elements.js";
 
 const REASONS = {
   requested: "it was asked for",
@@ -78,7 +78,7 @@ function taskSection(name, task, sides, levels) {
 
 function scoreRow(label, score, sides, level, applies) {
   const main = bar(score, "both");
-  if (level !== undefined) main.append(thresholdMark(level));
+  if (level !== undefined) main.append(mark(level));
   const words = sides.map(([side, known]) => `${SIDES[side]} ${said(known.get(label))}`);
   if (level !== undefined) words.push(`applies from ${percent(level)}`);
   return element(
@@ -94,12 +94,6 @@ function scoreRow(label, score, sides, level, applies) {
 }
 
 const said = (score) => (score === undefined ? "not among its best" : percent(score));
-
-function thresholdMark(level) {
-  const mark = element("span", { class: "threshold" });
-  mark.style.setProperty("--from", level);
-  return mark;
-}
 
 function facts(answer) {
   const { assignment, batch_sizes: batches } = answer;

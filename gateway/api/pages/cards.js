@@ -1,11 +1,13 @@
 // The cards of experiments and shadows.
 //
 // A card is made of parts, in the order of EXPERIMENT_PARTS and SHADOW_PARTS: each is a function of
-// what `GET /v1/experiments` says, and returns an element, or null for nothing. What there is to say
-// about the outcome of an experiment is one more part, after its arms.
+// what `GET /v1/experiments` says, and returns an element, or null for nothing. What came of an
+// experiment is one more part, after its arms, with parts of its own: RESULT_PARTS.
 
-import { bar, count, element, fact, milliseconds, percent, svg } from "./elements.js";
+import { bar, count, date, element, fact, milliseconds, percent, svg } from "./elements.js";
+import { decisions, guardrails, ramp } from "./ramp.js";
 import { total } from "./rates.js";
+import { armResults, comparisons, mismatch } from "./verdict.js";
 
 const GATES = {
   not_served: "not served",
@@ -16,14 +18,16 @@ const GATES = {
   digest_mismatch: "another digest is served",
 };
 
-const EXPERIMENT_PARTS = [experimentHead, experimentFacts, arms];
+const EXPERIMENT_PARTS = [experimentHead, experimentFacts, arms, outcome];
+const RESULT_PARTS = [mismatch, armResults, comparisons, ramp, guardrails, decisions];
 const SHADOW_PARTS = [shadowHead, shadowFacts, shadowFigures];
 
-export const experimentCard = (experiment, rates) => card(EXPERIMENT_PARTS, experiment, rates);
+export const experimentCard = (experiment, rates, results) =>
+  card(EXPERIMENT_PARTS, experiment, rates, results);
 export const shadowCard = (shadow, rates) => card(SHADOW_PARTS, shadow, rates);
 
-function card(parts, said, rates) {
-  const section = element("section", { class: "card" }, ...parts.map((part) => part(said, rates)));
+function card(parts, said, ...rest) {
+  const section = element("section", { class: "card" }, ...parts.map((part) => part(said, ...rest)));
   section.setAttribute("aria-label", said.name);
   return section;
 }
@@ -40,9 +44,6 @@ function experimentHead({ name, state }) {
 function shadowHead({ name, is_running: isRunning }) {
   return head(name, "Shadow", isRunning ? "running" : "stopped");
 }
-
-const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-const date = (iso) => (iso ? DATE.format(new Date(iso)) : null);
 
 function experimentFacts(experiment) {
   const [first, last] = experiment.slots;
@@ -132,6 +133,17 @@ function line(perS) {
     "svg",
     { class: "line", viewBox: "0 0 100 21", preserveAspectRatio: "none", "aria-hidden": "true" },
     svg("polyline", { points: points.join(" ") }),
+  );
+}
+
+/** What came of it; what was true at the last good look stays where a later one fails. */
+function outcome({ name }, _, known) {
+  const { results, fault } = known.of(name);
+  return element(
+    "div",
+    { class: "outcome" },
+    element("div", {}, fault === null ? null : element("p", { class: "gate" }, `Its results could not be read: ${fault}`)),
+    ...(results === null ? [] : RESULT_PARTS.map((part) => part(results))),
   );
 }
 

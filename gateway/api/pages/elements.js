@@ -73,13 +73,21 @@ export const byId = (id) => document.getElementById(id);
  * @param {number} share of the track, 0 to 1.
  * @param {string} look names its colour: both, image, text, or plain.
  * @param {number} from where it begins on the track, 0 to 1.
+ * @param {...Node} marks on it.
  */
-export function bar(share, look, from = 0) {
+export function bar(share, look, from = 0, ...marks) {
   const fill = element("span", { class: `fill ${look}`, hidden: share <= 0 });
   // Through the object model, as the content security policy allows no style attributes.
   fill.style.setProperty("--from", clamp(from));
   fill.style.setProperty("--share", clamp(share));
-  return element("span", { class: "track", "aria-hidden": "true" }, fill);
+  return element("span", { class: "track", "aria-hidden": "true" }, fill, ...marks);
+}
+
+/** A line across a bar, `from` as there. */
+export function mark(from, look = "") {
+  const line = element("span", { class: `threshold ${look}`.trim() });
+  line.style.setProperty("--from", clamp(from));
+  return line;
 }
 
 const clamp = (share) => Math.min(1, Math.max(0, share));
@@ -105,6 +113,20 @@ export function percent(share) {
   if (share < 1 && share > 0.999) return "> 99.9 %";
   return `${TENTHS.format(100 * share)} %`;
 }
+
+/** A difference of two shares in points of a hundred; `plus` stands before one above 0. */
+export function points(difference, plus = "+") {
+  const written = TENTHS.format(Math.abs(100 * difference)).replace(".0", "");
+  if (written === "0") return "0 points";
+  return `${difference < 0 ? "−" : plus}${written} ${written === "1" ? "point" : "points"}`;
+}
+
+const DATE = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+
+export const date = (iso) => (iso ? DATE.format(new Date(iso)) : null);
+
+/** A share that somebody has set: 5 %, not 5.0 %. */
+export const setPercent = (share) => percent(share).replace(".0 %", " %");
 
 export function milliseconds(value) {
   if (value === null || value === undefined) return "–";

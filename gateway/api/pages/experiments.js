@@ -1,16 +1,19 @@
-// The page of live traffic: looks at `GET /v1/experiments` every two seconds while it is seen.
+// The page of live traffic: looks at `GET /v1/experiments` every two seconds while it is seen, and at
+// the results of each experiment.
 
 import { become, byId, element } from "./elements.js";
 import { experimentCard, shadowCard } from "./cards.js";
 import { setUpKeyForm, showProblem } from "./notices.js";
 import { Rates } from "./rates.js";
+import { Results } from "./results.js";
 import { Problem, ask } from "./service.js";
 
 const EVERY_MS = 2000;
 const AFTER_A_FAULT_MS = 5000;
 
 const rates = new Rates();
-const state = { timer: null, isPaused: false, fault: undefined };
+const results = new Results();
+const state = { timer: null, isPaused: false, fault: undefined, traffic: null };
 
 const DEFAULTS = {
   promoted: "because it was promoted",
@@ -24,7 +27,9 @@ async function look() {
   try {
     const traffic = await ask("v1/experiments");
     rates.note(traffic, performance.now());
+    state.traffic = traffic;
     show(traffic);
+    lookAtResults(traffic);
     showProblem(byId("problem"), null);
     say("Live, every two seconds.");
     state.timer = setTimeout(look, EVERY_MS);
@@ -39,20 +44,27 @@ async function look() {
   state.fault = undefined;
 }
 
+/** Shows them with the newest traffic, which may have been looked at again meanwhile. */
+async function lookAtResults(traffic) {
+  const isNew = await results.look(traffic.experiments.map(({ name }) => name));
+  if (isNew && !state.isPaused) showExperiments();
+}
+
 /** A status that is read out, so it is written only when it is another one. */
 function say(words) {
   if (byId("state").textContent !== words) byId("state").textContent = words;
 }
 
 function show(traffic) {
-  const { experiments, shadows } = traffic;
   redraw("default", defaultLine(traffic.default));
   redraw("sources", faults(traffic.sources));
-  redraw(
-    "experiments",
-    experiments.length ? experiments.map((each) => experimentCard(each, rates)) : [nothing()],
-  );
-  redraw("shadows", shadows.map((each) => shadowCard(each, rates)));
+  showExperiments();
+  redraw("shadows", traffic.shadows.map((each) => shadowCard(each, rates)));
+}
+
+function showExperiments() {
+  const cards = state.traffic.experiments.map((each) => experimentCard(each, rates, results));
+  redraw("experiments", cards.length ? cards : [nothing()]);
 }
 
 function redraw(id, children) {

@@ -31,6 +31,9 @@ _NAMES: Final = {
     "/assets/experiments.js": "experiments.js",
     "/assets/cards.js": "cards.js",
     "/assets/rates.js": "rates.js",
+    "/assets/results.js": "results.js",
+    "/assets/verdict.js": "verdict.js",
+    "/assets/ramp.js": "ramp.js",
     "/assets/diptych.svg": "diptych.svg",
 }
 PAGE_PATHS: Final = frozenset(_NAMES)
