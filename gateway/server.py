@@ -22,7 +22,8 @@ import uvicorn
 
 from gateway.api.connections import Connections
 from gateway.api.http_protocol import GuardedHttpProtocol
-from gateway.app import Collaborators, create_app, create_grpc_server, make_collaborators
+from gateway.app import create_app, create_grpc_server
+from gateway.collaborators import Collaborators, make_collaborators
 from gateway.identity.exposure import first_keys, is_loopback
 from gateway.identity.keys_watch import KeysWatch
 from gateway.listening import bind, bind_beside

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import gateway.app as wiring
+import gateway.collaborators as wiring
 from gateway.__main__ import main
 from gateway.admission.admission import Admission, Ticket
 

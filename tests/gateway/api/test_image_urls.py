@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 
-from gateway import app
+from gateway import collaborators
 from gateway.allowed_hosts import AllowedHosts
 from gateway.api.grpc_service import PROBLEM_KEY
 from gateway.api.proto.diptych.v1 import classify_pb2
@@ -48,7 +48,7 @@ async def fetching_gateway(
             pool = make_pool(ReroutedNetwork(site, lambda _: True, "127.0.0.1"), 8, site.trust)
             return ImageFetcher(AllowedHosts.of(settings.image_url_hosts), limits, pool, metrics)
 
-        monkeypatch.setattr(app, "_make_image_fetcher", make)
+        monkeypatch.setattr(collaborators, "make_image_fetcher", make)
         async with start_gateway(image_url_hosts=HOST, **changes) as gateway:
             yield gateway
 
