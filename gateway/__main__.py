@@ -9,9 +9,9 @@ import sys
 
 import uvloop
 
-from gateway.errors import SettingsError, StartError
 from gateway.pod.parent import run_pod
 from gateway.settings import describe_settings, load_settings
+from gateway.start_errors import SettingsError, StartError
 from gateway.telemetry.logs import configure_logs
 
 _EPILOG = """\

@@ -12,7 +12,7 @@ import resource
 import socket
 from typing import Final, Literal
 
-from gateway.errors import BindError
+from gateway.start_errors import BindError
 
 _BACKLOG: Final = 2048
 _OTHER_FILES: Final = 256  # calls to Triton, gRPC, logs, the database

@@ -13,8 +13,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.allowed_hosts import AllowedHosts
-from gateway.errors import SettingsError
 from gateway.placement import PoolName
+from gateway.start_errors import SettingsError
 from gateway.suggestion import did_you_mean
 from gateway.triton_target import TritonTarget
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Self
 
-from gateway.errors import EndpointAddressError
+from gateway.start_errors import EndpointAddressError
 
 _DNS: Final = "dns:///"
 

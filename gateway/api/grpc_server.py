@@ -15,7 +15,7 @@ from gateway.api.proto.diptych.v1 import (
     feedback_pb2,
     feedback_pb2_grpc,
 )
-from gateway.errors import BindError
+from gateway.start_errors import BindError
 
 if TYPE_CHECKING:
     from gateway.api.connections import ConnectionLimits

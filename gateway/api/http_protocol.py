@@ -16,12 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.api.connections import ConnectionEnd, Connections
 from gateway.api.problems import MEDIA_TYPE, to_problem
-from gateway.errors import (
-    GatewayError,
-    HeadTooLargeError,
-    OverloadedError,
-    RequestTimeoutError,
-)
+from gateway.errors import GatewayError, HeadTooLargeError, OverloadedError, RequestTimeoutError
 
 if TYPE_CHECKING:
     import asyncio

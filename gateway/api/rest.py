@@ -24,11 +24,7 @@ from gateway.api.lessons import learn
 from gateway.api.openapi import BATCH_REQUEST, CLASSIFY_REQUEST, answers
 from gateway.api.schemas import BatchAnswer, ClassifyAnswer
 from gateway.api.subject import subject_of
-from gateway.errors import (
-    DeadlineExceededError,
-    GatewayError,
-    UnsupportedContentTypeError,
-)
+from gateway.errors import DeadlineExceededError, GatewayError, UnsupportedContentTypeError
 from gateway.telemetry.tracing import names
 from gateway.telemetry.tracing.span import stage
 

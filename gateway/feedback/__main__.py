@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import ReceiptKeysFileError, SettingsError
 from gateway.feedback.forget import forget
 from gateway.receipts.keys_file import read_receipt_keys
 from gateway.receipts.ring import ReceiptRing
 from gateway.settings import env_name, load_settings
+from gateway.start_errors import ReceiptKeysFileError, SettingsError
 from gateway.storage.engine import make_engine
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from gateway.errors import ExposedWithoutKeysError
 from gateway.identity.keys_file import KeySet, read_keys
 from gateway.identity.principal import LOCAL_SCOPES
+from gateway.start_errors import ExposedWithoutKeysError
 
 if TYPE_CHECKING:
     from pathlib import Path

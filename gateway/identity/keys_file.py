@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gateway.errors import KeysFileError
 from gateway.identity.api_key import DIGEST_PATTERN, ID_PATTERN
 from gateway.identity.principal import ANONYMOUS_ID, Principal, RateLimit, Scope
+from gateway.start_errors import KeysFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

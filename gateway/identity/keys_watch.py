@@ -11,8 +11,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final, Protocol
 
-from gateway.errors import KeysFileError
 from gateway.identity.keys_file import read_keys
+from gateway.start_errors import KeysFileError
 from gateway.telemetry.logs import log_event
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from gateway.errors import KeysFileError
 from gateway.identity.api_key import ID_PATTERN, digest_of, new_key
 from gateway.identity.keys_file import parse_keys, read_keys
 from gateway.identity.principal import Scope
+from gateway.start_errors import KeysFileError
 
 _EXIT_FAILURE: Final = 1
 _EPILOG: Final = """\

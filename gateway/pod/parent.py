@@ -15,10 +15,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from gateway.errors import WorkerStartError
 from gateway.listening import reserve
 from gateway.pod.worker_process import WorkerProcess
 from gateway.receipts.first_keys import make_pod_keys
+from gateway.start_errors import WorkerStartError
 from gateway.telemetry.exposition import forget_worker
 from gateway.telemetry.logs import log_event
 from gateway.worker_place import WorkerPlace

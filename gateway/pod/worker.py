@@ -13,9 +13,9 @@ import sys
 
 import uvloop
 
-from gateway.errors import StartError
 from gateway.server import Ports, serve_until, stop_on_signals
 from gateway.settings import load_settings
+from gateway.start_errors import StartError
 from gateway.telemetry.exposition import join_pod
 from gateway.telemetry.logs import configure_logs
 from gateway.worker_place import WorkerPlace

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from gateway.errors import InvalidReceiptError, ReceiptKeysFileError
+from gateway.errors import InvalidReceiptError
 from gateway.receipts.keys_file import (
     ID_PATTERN,
     new_secret,
@@ -20,6 +20,7 @@ from gateway.receipts.keys_file import (
     read_receipt_keys,
 )
 from gateway.receipts.ring import ReceiptRing
+from gateway.start_errors import ReceiptKeysFileError
 
 _EXIT_FAILURE: Final = 1
 _FOLLOWED_AFTER_S: Final = 300  # a mounted Kubernetes secret takes up to two minutes to arrive

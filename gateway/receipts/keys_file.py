@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gateway.errors import ReceiptKeysFileError
+from gateway.start_errors import ReceiptKeysFileError
 
 if TYPE_CHECKING:
     from pathlib import Path

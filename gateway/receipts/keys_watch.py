@@ -10,9 +10,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
-from gateway.errors import ReceiptKeysFileError
 from gateway.identity.keys_watch import file_signature
 from gateway.receipts.keys_file import read_receipt_keys
+from gateway.start_errors import ReceiptKeysFileError
 from gateway.telemetry.logs import log_event
 
 if TYPE_CHECKING:

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpcore
 
-from gateway.errors import (
-    GatewayError,
-    InvalidInputError,
-    OverloadedError,
-    PayloadTooLargeError,
-)
+from gateway.errors import GatewayError, InvalidInputError, OverloadedError, PayloadTooLargeError
 from gateway.remote_images.locations import FIELD, Location, follow, locate
 from gateway.telemetry.logs import log_event
 

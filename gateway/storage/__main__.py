@@ -8,8 +8,8 @@ import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from gateway.errors import SettingsError
 from gateway.settings import env_name, load_settings
+from gateway.start_errors import SettingsError
 from gateway.storage.engine import make_engine
 from gateway.storage.schema import current_revision, head_revision, upgrade
 

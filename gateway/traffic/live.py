@@ -15,9 +15,9 @@ from gateway.errors import (
     GatewayError,
     StorageOutdatedError,
     StorageUnavailableError,
-    TrafficFileError,
     TrafficPlanError,
 )
+from gateway.start_errors import TrafficFileError
 from gateway.telemetry.logs import log_event
 from gateway.traffic.file import EMPTY_FILE, parse_file, read_bytes
 from gateway.traffic.in_force import NOTHING_IN_FORCE, InForce, Origin, merge

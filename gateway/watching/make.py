@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.capture.draws import CapturePolicy
 from gateway.classification.sampling import NoSampler
-from gateway.errors import CaptureFolderError
+from gateway.start_errors import CaptureFolderError
 from gateway.watching.drift_watch import FALSE_ALARM, DriftWatch, WindowPolicy
 from gateway.watching.references import References
 from gateway.watching.watcher import Watcher

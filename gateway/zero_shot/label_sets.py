@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from gateway.errors import (
-    LabelSetsFullError,
-    StorageNotConfiguredError,
-    UnknownLabelSetError,
-)
+from gateway.errors import LabelSetsFullError, StorageNotConfiguredError, UnknownLabelSetError
 from gateway.suggestion import did_you_mean
 
 if TYPE_CHECKING:

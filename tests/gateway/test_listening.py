@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from gateway.errors import BindError
 from gateway.listening import bind_beside, reserve
+from gateway.start_errors import BindError
 
 HOST = "127.0.0.1"
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from gateway.errors import SettingsError
 from gateway.settings import Settings, describe_settings, env_name, load_settings
+from gateway.start_errors import SettingsError
 
 
 def test_load_settings_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.errors import EndpointAddressError
+from gateway.start_errors import EndpointAddressError
 from gateway.triton_target import TritonTarget, address_of
 
 

@@ -17,7 +17,7 @@ from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
-from gateway.errors import TracingError
+from gateway.start_errors import TracingError
 from gateway.telemetry.tracing.opentelemetry_tracer import OpenTelemetryTracer
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateway.errors import TracingError
+from gateway.start_errors import TracingError
 from gateway.telemetry.tracing.span import NullTracer
 
 if TYPE_CHECKING:

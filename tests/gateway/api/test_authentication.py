@@ -11,8 +11,8 @@ import pytest
 from gateway.api.authentication import OPEN_PATHS
 from gateway.api.grpc_service import PROBLEM_KEY
 from gateway.api.proto.diptych.v1 import classify_pb2
-from gateway.errors import ExposedWithoutKeysError
 from gateway.identity.api_key import new_key
+from gateway.start_errors import ExposedWithoutKeysError
 from tests.gateway.key_files import Keys
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gateway.errors import ExposedWithoutKeysError, KeysFileError
 from gateway.identity.exposure import first_keys, is_loopback
 from gateway.identity.keys_file import MAX_FILE_BYTES, read_keys
 from gateway.identity.principal import LOCAL_SCOPES, Scope
+from gateway.start_errors import ExposedWithoutKeysError, KeysFileError
 from tests.gateway.key_files import Keys
 from tests.readme_examples import example
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry
 
-from gateway.errors import ReceiptKeysFileError
 from gateway.receipts.__main__ import main
 from gateway.receipts.keys_file import read_receipt_keys
 from gateway.receipts.keys_watch import ReceiptKeysWatch
 from gateway.receipts.ring import ReceiptRing
+from gateway.start_errors import ReceiptKeysFileError
 from gateway.telemetry.metrics import Metrics
 from tests.gateway.receipts.receipts import make_receipt
 

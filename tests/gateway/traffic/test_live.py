@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
-from gateway.errors import TrafficFileError
 from gateway.routing.definitions import TrafficFile
+from gateway.start_errors import TrafficFileError
 from gateway.storage.database import Database
 from gateway.storage.engine import make_engine
 from gateway.telemetry.traffic_metrics import TrafficMetrics

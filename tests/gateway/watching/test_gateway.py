@@ -209,7 +209,7 @@ async def test_disagreement_with_a_shadow_is_captured(
 async def test_folder_that_cannot_be_written_ends_the_start(
     start_gateway: StartGateway, tmp_path: Path
 ) -> None:
-    from gateway.errors import CaptureFolderError
+    from gateway.start_errors import CaptureFolderError
 
     (tmp_path / "file").write_text("")
     with pytest.raises(CaptureFolderError, match="DIPTYCH_GATEWAY_CAPTURE_FOLDER"):

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from deploy.local.triton_server import free_ports
-from gateway.errors import TracingError
+from gateway.start_errors import TracingError
 from gateway.telemetry.trace_metrics import TraceMetrics
 from gateway.telemetry.tracing.exporting import make_tracer
 from tests.gateway.pod.test_pod import running_pod
