@@ -93,6 +93,7 @@ def create_app(parts: Collaborators) -> FastAPI:
             parts.router,
             parts.readiness,
             partial(expose, parts.metrics.registry, parts.place),
+            parts.watching.reference_state,
         ).routes()
     )
     app.include_router(

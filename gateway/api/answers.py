@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gateway.catalog import Catalog, Variant
     from gateway.classification.live import RoutedAnswer
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gateway.contract.manifest import EnsembleManifest
     from gateway.routing.plan import Plan
     from gateway.routing.router import Decision
+    from gateway.watching.references import ReferenceState
 
 
 def _ms(value: float | None) -> float | None:
@@ -95,6 +96,7 @@ def models_answer(
     plan: Plan,
     gates: Mapping[tuple[str, str], str],
     now_s: float,
+    reference_state: Callable[[str], ReferenceState],
 ) -> dict[str, Any]:
     """Returns the JSON of the catalog and of what it serves, a `schemas.ModelsAnswer`."""
     return {
@@ -102,6 +104,7 @@ def models_answer(
             {
                 **_model(variant),
                 **_default(variant, default),
+                "drift_reference": reference_state(variant.digest),
                 "experiments": _experiments(variant.name, plan, gates, now_s),
                 "shadows": [
                     each.name

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.catalog import Catalog
     from gateway.readiness import Readiness
     from gateway.routing.router import Decision, Router
+    from gateway.watching.references import ReferenceState
 
 
 class OperationsApi:
@@ -34,6 +35,7 @@ class OperationsApi:
         router: knows the default variant.
         readiness: whether this process should get traffic.
         expose: returns all metrics in the Prometheus text format.
+        reference_state: what is known of the drift reference of a variant's digest.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class OperationsApi:
         router: Router,
         readiness: Readiness,
         expose: Callable[[], bytes],
+        reference_state: Callable[[str], ReferenceState],
     ) -> None:
         self._catalog = catalog
         self._router = router
         self._readiness = readiness
         self._expose = expose
+        self._reference_state = reference_state
 
     def routes(self) -> APIRouter:
         """Returns the routes."""
@@ -91,7 +95,12 @@ class OperationsApi:
         router = self._router
         return _json_response(
             models_answer(
-                self._catalog(), self._default(), router.plan, router.gates(), time.time()
+                self._catalog(),
+                self._default(),
+                router.plan,
+                router.gates(),
+                time.time(),
+                self._reference_state,
             )
         )
 

@@ -17,6 +17,7 @@ from gateway.placement import Degraded, PoolName
 from gateway.readiness import NotReady
 from gateway.reuse.source import Source
 from gateway.routing.reason import Reason
+from gateway.watching.references import ReferenceState
 
 
 class _Closed(BaseModel):
@@ -291,6 +292,13 @@ class ModelAnswer(_Closed):
     lineage: Annotated[
         Lineage | None,
         Field(description="What feedback and which parent it was retrained from, if it was."),
+    ]
+    drift_reference: Annotated[
+        ReferenceState,
+        Field(
+            description="Of its drift reference: `loaded`; `missing`, published without one; "
+            "`unreadable`; `not_read` yet; `not_watched`, this gateway watches nothing."
+        ),
     ]
 
 

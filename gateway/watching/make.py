@@ -12,7 +12,7 @@ from gateway.capture.draws import CapturePolicy
 from gateway.classification.sampling import NoSampler
 from gateway.start_errors import CaptureFolderError
 from gateway.watching.drift_watch import FALSE_ALARM, DriftWatch, WindowPolicy
-from gateway.watching.references import References
+from gateway.watching.references import References, ReferenceState
 from gateway.watching.watcher import Watcher
 
 if TYPE_CHECKING:
@@ -39,6 +39,12 @@ class Watching:
     sampler: Sampler
     watcher: Watcher | None = None
     references: References | None = None
+
+    def reference_state(self, digest: str) -> ReferenceState:
+        """Returns what is known of the drift reference of a variant's digest."""
+        if self.references is None:
+            return ReferenceState.NOT_WATCHED
+        return self.references.state_of(digest)
 
     def start(self, tasks: asyncio.TaskGroup) -> asyncio.Task[None] | None:
         """Starts the thread and, as a task that the caller cancels, following the references."""

@@ -34,11 +34,16 @@ _CALL_TIMEOUT_S: Final = 5.0
 
 
 class ReferenceState(StrEnum):
-    """What is known of a variant's reference."""
+    """What is known of a variant's reference.
+
+    `NOT_READ`: the next look asks for it. `NOT_WATCHED`: this gateway watches nothing.
+    """
 
     LOADED = "loaded"
     MISSING = "missing"
     UNREADABLE = "unreadable"
+    NOT_READ = "not_read"
+    NOT_WATCHED = "not_watched"
 
 
 class References:
@@ -59,6 +64,10 @@ class References:
         self._metrics = metrics
         self._refresh_s = refresh_s
         self._states: dict[str, ReferenceState] = {}
+
+    def state_of(self, digest: str) -> ReferenceState:
+        """Returns what is known of the reference of a variant's digest."""
+        return self._states.get(digest, ReferenceState.NOT_READ)
 
     async def run(self) -> None:
         """Looks until it is cancelled."""

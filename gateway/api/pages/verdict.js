@@ -77,7 +77,8 @@ function armRow(arm) {
     figureCell(accuracy, ({ value, low, high, labelled }) => [
       percent(value),
       bar(high - low, "both", low, mark(value)),
-      fine(`${percent(low)} to ${percent(high)}; ${count(labelled)} labels`),
+      fine(`${percent(low)} to ${percent(high)}`),
+      fine(`${count(labelled)} labels`),
     ]),
     figureCell(calibration, ({ value, at_least: atLeast }) => [
       value.toFixed(3),

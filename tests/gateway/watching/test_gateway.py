@@ -11,6 +11,7 @@ import pyarrow.dataset
 import pytest
 
 from exporters.drift.reference import fit_reference
+from gateway.api.schemas import ModelsAnswer
 from gateway.capture.folder import CaptureFolder
 from tests.drift_population import IMAGE_DIM, TEXT_DIM, Population
 from tests.gateway.fake_triton import features
@@ -96,6 +97,19 @@ async def test_inputs_are_captured_where_that_was_asked_for(
     assert (row["image"], row["text"]) == (IMAGE, "a red house")
 
 
+async def reference_shown(gateway: RunningGateway) -> str:
+    answer = ModelsAnswer.model_validate((await gateway.http.get("/v1/models")).json())
+    [model] = answer.models
+    return model.drift_reference
+
+
+async def test_models_say_that_a_gateway_without_drift_and_capture_watches_nothing(
+    start_gateway: StartGateway,
+) -> None:
+    async with start_gateway(drift_window_items=0) as gateway:
+        assert await reference_shown(gateway) == "not_watched"
+
+
 async def test_features_are_asked_for_when_an_answer_is_drawn_and_else_not(
     triton: FakeTriton, start_gateway: StartGateway, tmp_path: Path
 ) -> None:
@@ -115,6 +129,7 @@ async def test_variant_without_features_is_served_and_not_watched(
 ) -> None:
     async with start_gateway(capture_folder=tmp_path, capture_ratio=1.0) as gateway:
         await until(gateway, 'diptych_drift_reference_info{state="missing",variant="demo"}', 1.0)
+        assert await reference_shown(gateway) == "missing"
         await send(gateway, "one")
 
     assert CaptureFolder(tmp_path).parts() == []
@@ -127,6 +142,7 @@ async def test_reference_of_other_features_is_refused(
     triton.drift_reference = reference
     async with start_gateway() as gateway:
         await until(gateway, 'diptych_drift_reference_info{state="unreadable",variant="demo"}', 1.0)
+        assert await reference_shown(gateway) == "unreadable"
         await send(gateway, "one")
 
 
@@ -137,6 +153,7 @@ async def test_shifted_traffic_shows_in_the_metrics(
     triton.drift_reference = reference
     async with start_gateway(drift_window_s=0.5) as gateway:
         await until(gateway, 'diptych_drift_reference_info{state="loaded",variant="demo"}', 1.0)
+        assert await reference_shown(gateway) == "loaded"
         # Features of the fake are of no population's: standard normal, alone and in pairs.
         for start in range(0, 120, 4):
             await asyncio.gather(
