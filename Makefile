@@ -158,6 +158,10 @@ bench-compression: export ## serve the demo in int8 beside fp32: how much more i
 bench-drift: venv ## shift the demo's held-out examples: which kinds of drift are raised; into .bench/
 	@$(BIN)/python -m loadtest.drift
 
+.PHONY: demo-loop
+demo-loop: export ## late labels, drift, a retraining, a ramp, a roll-back, live; plots in .diptych/demo-loop
+	@$(BIN)/python -m loadtest.demo_loop
+
 # --- deploy ------------------------------------------------------------------------------------
 
 .PHONY: tools

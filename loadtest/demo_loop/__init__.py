@@ -1,0 +1,1 @@
+"""The learning loop shown end to end: late labels, drift, a retraining, a ramp, a roll-back."""

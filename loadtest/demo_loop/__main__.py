@@ -1,0 +1,38 @@
+"""`python -m loadtest.demo_loop`: tells the story, prints its timeline, leaves plots."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from deploy.local.errors import LocalError
+from exporters.errors import ExporterError
+from loadtest.demo_loop.story import StoryError, tell
+
+
+def main(
+    seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 1,
+    output: Annotated[Path, typer.Option(help="Folder for timeline, plots and logs.")] = Path(
+        ".diptych/demo-loop"
+    ),
+    model_repository: Annotated[
+        Path, typer.Option(help="Where the demo was exported to; it is copied, not changed.")
+    ] = Path("model_repository"),
+) -> None:
+    """Serve the demo to simulated users whose world changes; exit code 1 when the loop fails."""
+    try:
+        missing = tell(output, model_repository, seed, partial(print, flush=True))
+    except (LocalError, ExporterError, StoryError) as error:
+        sys.stderr.write(f"Error: {error}\n")
+        raise typer.Exit(1) from error
+    if missing:
+        sys.stderr.write(f"The loop did not show: {', '.join(missing)}\n")
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,127 @@
+"""What happened, when; what must have happened; and the picture of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from exporters.atomic import atomic_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+SERVED: Final = "served"
+SHIFTED: Final = "shifted"
+DRIFT: Final = "drift raised"
+RETRAINED: Final = "retrained"
+RAMPED: Final = "ramped"
+ROLLED_BACK: Final = "rolled back"
+
+STORY: Final = (SERVED, SHIFTED, DRIFT, RETRAINED, RAMPED, ROLLED_BACK)
+"""What the loop must show, in this order."""
+
+_ROLLING: Final = 60
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, in seconds since the first request."""
+
+    at_s: float
+    name: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One answer of the service, and whether it was right."""
+
+    at_s: float
+    variant: str
+    is_right: bool
+
+
+@dataclass
+class Timeline:
+    """Events as they come.
+
+    Attributes:
+        say: is told each at once.
+        events: all so far.
+        answers: all so far.
+    """
+
+    say: Callable[[str], None]
+    events: list[Event] = field(default_factory=list)
+    answers: list[Answered] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
+
+    def now_s(self) -> float:
+        """Returns the seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    def note(self, name: str, detail: str) -> None:
+        """Adds an event and says it."""
+        event = Event(round(self.now_s(), 1), name, detail)
+        self.events.append(event)
+        self.say(f"{event.at_s:7.1f} s  {name:<13}  {detail}")
+
+    def save(self, folder: Path) -> None:
+        """Writes `timeline.json` and `timeline.png`."""
+        content = {
+            "events": [asdict(each) for each in self.events],
+            "answers": [asdict(each) for each in self.answers],
+        }
+        with atomic_file(folder / "timeline.json") as path:
+            path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        draw(self.events, self.answers, folder / "timeline.png")
+
+
+def missing(events: Sequence[Event]) -> list[str]:
+    """Returns what of the story did not happen, or not in its order."""
+    place = 0
+    found = []
+    for name in STORY:
+        at = next((i for i in range(place, len(events)) if events[i].name == name), None)
+        if at is None:
+            found.append(name)
+        else:
+            place = at + 1
+    return found
+
+
+def draw(events: Sequence[Event], answers: Sequence[Answered], file: Path) -> None:
+    """Draws accuracy and who answered over time, with the events."""
+    figure = Figure(figsize=(9, 5.4), layout="constrained")
+    accuracy, shares = figure.subplots(2, 1, sharex=True)
+    times = np.array([each.at_s for each in answers])
+    right = np.array([each.is_right for each in answers], float)
+    window = np.ones(_ROLLING) / _ROLLING
+    if len(answers) >= _ROLLING:
+        accuracy.plot(times[_ROLLING - 1 :], np.convolve(right, window, "valid"), color="#1f5f8b")
+    accuracy.set_title(f"Accuracy of the last {_ROLLING} answers", loc="left")
+    for variant in dict.fromkeys(each.variant for each in answers):
+        of_it = np.array([each.variant == variant for each in answers], float)
+        if len(answers) >= _ROLLING:
+            shares.plot(times[_ROLLING - 1 :], np.convolve(of_it, window, "valid"), label=variant)
+    shares.set_title("Who answered them", loc="left")
+    shares.legend(loc="center left", frameon=False)
+    shares.set_xlabel("seconds")
+    for axes in (accuracy, shares):
+        axes.set_ylim(-0.03, 1.05)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        for each in events:
+            if each.name in STORY:
+                axes.axvline(each.at_s, color="#999999", linewidth=0.8)
+    for each in events:
+        if each.name in STORY:
+            accuracy.text(each.at_s, 0.02, f" {each.name}", rotation=90, fontsize=8, va="bottom")
+    with atomic_file(file) as path:
+        figure.savefig(path, dpi=110)
