@@ -28,6 +28,7 @@ STORY: Final = (SERVED, SHIFTED, DRIFT, RETRAINED, RAMPED, ROLLED_BACK)
 """What the loop must show, in this order."""
 
 _ROLLING: Final = 60
+_ROUNDING_S: Final = 0.05  # of an event's moment
 
 
 @dataclass(frozen=True)
@@ -97,31 +98,39 @@ def missing(events: Sequence[Event]) -> list[str]:
     return found
 
 
+def answered_before(answers: Sequence[Answered], event: Event) -> int:
+    """Returns how many answers there were when something happened."""
+    return sum(each.at_s <= event.at_s + _ROUNDING_S for each in answers)
+
+
 def draw(events: Sequence[Event], answers: Sequence[Answered], file: Path) -> None:
-    """Draws accuracy and who answered over time, with the events."""
+    """Draws accuracy and who answered, answer by answer, with the events between them."""
     figure = Figure(figsize=(9, 5.4), layout="constrained")
     accuracy, shares = figure.subplots(2, 1, sharex=True)
-    times = np.array([each.at_s for each in answers])
+    places = {
+        each.name: answered_before(answers, each)
+        for each in events
+        if each.name in STORY and each.name != SERVED  # at the same place as the shift
+    }
+    numbers = np.arange(1, len(answers) + 1)
     right = np.array([each.is_right for each in answers], float)
     window = np.ones(_ROLLING) / _ROLLING
     if len(answers) >= _ROLLING:
-        accuracy.plot(times[_ROLLING - 1 :], np.convolve(right, window, "valid"), color="#1f5f8b")
+        accuracy.plot(numbers[_ROLLING - 1 :], np.convolve(right, window, "valid"), color="#1f5f8b")
     accuracy.set_title(f"Accuracy of the last {_ROLLING} answers", loc="left")
     for variant in dict.fromkeys(each.variant for each in answers):
         of_it = np.array([each.variant == variant for each in answers], float)
         if len(answers) >= _ROLLING:
-            shares.plot(times[_ROLLING - 1 :], np.convolve(of_it, window, "valid"), label=variant)
+            shares.plot(numbers[_ROLLING - 1 :], np.convolve(of_it, window, "valid"), label=variant)
     shares.set_title("Who answered them", loc="left")
     shares.legend(loc="center left", frameon=False)
-    shares.set_xlabel("seconds")
+    shares.set_xlabel("answers")
     for axes in (accuracy, shares):
         axes.set_ylim(-0.03, 1.05)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        for each in events:
-            if each.name in STORY:
-                axes.axvline(each.at_s, color="#999999", linewidth=0.8)
-    for each in events:
-        if each.name in STORY:
-            accuracy.text(each.at_s, 0.02, f" {each.name}", rotation=90, fontsize=8, va="bottom")
+        for place in places.values():
+            axes.axvline(place, color="#999999", linewidth=0.8)
+    for name, place in places.items():
+        accuracy.text(place, 0.02, f" {name}", rotation=90, fontsize=8, va="bottom")
     with atomic_file(file) as path:
         figure.savefig(path, dpi=110)
