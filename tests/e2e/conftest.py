@@ -25,7 +25,7 @@ class Sample:
     label: str
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def patient_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Gives requests more than 500 ms: what these tests ask does not depend on a busy machine.
 

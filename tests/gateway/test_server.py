@@ -132,18 +132,24 @@ async def test_sigterm_under_load_answers_every_accepted_request_and_exits_0(
     started = (await read_events(process, "started"))[-1]
     reading = asyncio.create_task(read_events(process, "stopped"))
     statuses: list[int] = []
+    refused: list[str] = []
 
     async def client() -> None:
         async with httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(verify=False),
             base_url=f"http://127.0.0.1:{started['http_port']}",
         ) as http:
+            # A busy machine may have been too slow for the first look at Triton.
+            while (await http.get("/readyz")).status_code != 200:
+                await asyncio.sleep(0.05)
             while True:
                 try:
                     response = await http.post("/v1/classify", json={"text": "a"})
                 except httpx.ConnectError:  # no longer accepted, which is what it should say
                     return
                 statuses.append(response.status_code)
+                if response.status_code != 200:
+                    refused.append(response.text)
 
     clients = [asyncio.create_task(client()) for _ in range(4)]
     await eventually(lambda: len(statuses) > 50)
@@ -152,7 +158,7 @@ async def test_sigterm_under_load_answers_every_accepted_request_and_exits_0(
         await asyncio.gather(*clients)
         events = await reading
         assert await process.wait() == 0
-    assert set(statuses) == {200}
+    assert refused == []
     assert [each["event"] for each in events if each["event"] != "request"] == [
         "draining",
         "stopped",
