@@ -47,8 +47,10 @@ def sample(demo_repository: Path) -> Sample:
     return Sample((folder / fields["image"]).read_bytes(), fields["text"], fields["label"])
 
 
-@pytest.fixture(scope="session")
-def stack(demo_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+@pytest.fixture(scope="package")
+def stack(
+    patient_gateway: None, demo_repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """A running stack that no test may disturb."""
     with running_stack(demo_repository, DEMO, tmp_path_factory.mktemp("stack")) as running:
         yield running
