@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from exporters.errors import DownloadError, EncoderError, MissingRequirementError
 
 if TYPE_CHECKING:
-    from exporters.recipe import EncoderRecipe
+    from exporters.recipe_sections import EncoderRecipe
 
 _HUB_FILES: Final = ("*.json", "*.safetensors", "*.txt", "*.model")
 _CHUNK_BYTES: Final = 1 << 20

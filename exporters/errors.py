@@ -9,10 +9,6 @@
     ├── MissingRequirementError      a package or a system tool that is not installed
     ├── DownloadError                a data set or a checkpoint could not be fetched
     ├── EncoderError                 a checkpoint that cannot be used as it is
-    ├── DataError
-    │   ├── TableError               the table as a whole cannot be read
-    │   ├── BrokenRowsError          more broken rows than the recipe allows
-    │   └── SplitError               too few examples to train, calibrate and hold out
     ├── ComparisonError              recipes that cannot be compared with each other
     ├── NotAClassifierError          a recipe of a dual tower where a head is wanted
     ├── SequenceHeadError            a head over sequences where pooled features are wanted
@@ -21,14 +17,11 @@
     ├── NotTrainedError              asked for a head that was not trained yet
     ├── NoDriftReferenceError        a variant that was not published with a drift reference
     ├── CaptureError                 captured answers that cannot be read, or too few of them
-    ├── QuantisedGraphsError         int8 was asked for without the graphs that are to be served
-    ├── EmptyRepositoryError         a model repository without a model
-    ├── UnfitRepositoryError         the doctor found errors in what was to be published
-    ├── ServingError                 Triton did not load the exported models, or refused a sample
-    └── ParityError                  what Triton serves is not what was trained
+    └── EmptyRepositoryError         a model repository without a model
 
 Errors carry fields. `str(error)` is one sentence, `remedy` is what the user can do; the command
-line prints both and nothing else. Conversion adds a branch of its own.
+line prints both and nothing else. What only one package meets stands in its own `errors`: data,
+conversion, compression, retraining, publishing.
 """
 
 from __future__ import annotations
@@ -175,69 +168,6 @@ class EncoderError(ExporterError):
     def remedy(self) -> str:
         """Points to the recipe's encoder sections."""
         return "Name another checkpoint in the recipe's [text_encoder] or [image_encoder]."
-
-
-class DataError(ExporterError):
-    """A table of examples that cannot be used."""
-
-
-@dataclass(eq=False)
-class TableError(DataError):
-    """The table as a whole cannot be read."""
-
-    table: Path
-    reason: str
-
-    def __str__(self) -> str:
-        return f"Table '{self.table}': {self.reason}."
-
-    @property
-    def remedy(self) -> str:
-        """Names what a table has to be."""
-        return (
-            "Give a CSV, JSONL or Parquet file that has the columns named in the recipe's [data]."
-        )
-
-
-@dataclass(eq=False)
-class BrokenRowsError(DataError):
-    """More broken rows than `data.max_broken_ratio` allows; `report` lists each with its reason."""
-
-    broken: int
-    rows: int
-    max_broken_ratio: float
-    commonest: str
-    report: Path
-
-    def __str__(self) -> str:
-        return (
-            f"{self.broken} of {self.rows} rows ({self.broken / self.rows:.1%}) are broken, "
-            f"most often: {self.commonest}; data.max_broken_ratio allows "
-            f"{self.max_broken_ratio:.1%}."
-        )
-
-    @property
-    def remedy(self) -> str:
-        """Names the report that lists the rows."""
-        return f"Mend the rows listed in {self.report}, or raise data.max_broken_ratio."
-
-
-@dataclass(eq=False)
-class SplitError(DataError):
-    """Too few examples, or too few labels, to train, calibrate and hold out."""
-
-    reason: str
-
-    def __str__(self) -> str:
-        return f"The data cannot be split: {self.reason}."
-
-    @property
-    def remedy(self) -> str:
-        """Names the ways out."""
-        return (
-            "Add examples of that label, change data.holdout_ratio and data.validation_ratio, or "
-            "leave rare labels out: min_examples of a [[tasks]]."
-        )
 
 
 @dataclass(eq=False)
@@ -389,24 +319,6 @@ class CaptureError(ExporterError):
 
 
 @dataclass(eq=False)
-class QuantisedGraphsError(ExporterError):
-    """Precision int8 without Q/DQ graphs; `folder` is None when none was named."""
-
-    folder: Path | None
-    missing: Sequence[str]
-
-    def __str__(self) -> str:
-        files = " and ".join(self.missing)
-        place = f"'{self.folder}' does not hold" if self.folder else "no folder was given with"
-        return f"Precision int8 needs Q/DQ graphs, and {place} {files}."
-
-    @property
-    def remedy(self) -> str:
-        """Names the option."""
-        return "Name the folder that holds both with --quantised-graphs."
-
-
-@dataclass(eq=False)
 class EmptyRepositoryError(ExporterError):
     """A model repository that is not there, or holds no model."""
 
@@ -419,57 +331,3 @@ class EmptyRepositoryError(ExporterError):
     def remedy(self) -> str:
         """Names the command that fills it, and the option that names another."""
         return "Run `python -m exporters export RECIPE`, or name another with --model-repository."
-
-
-@dataclass(eq=False)
-class UnfitRepositoryError(ExporterError):
-    """The doctor found errors in what was to be published; nothing was."""
-
-    findings: Sequence[str]
-
-    def __str__(self) -> str:
-        return f"The exported models would not serve:\n{chr(10).join(self.findings)}"
-
-    @property
-    def remedy(self) -> str:
-        """Says that nothing changed."""
-        return "Nothing was published. `python -m exporters doctor --help` names the rules' table."
-
-
-@dataclass(eq=False)
-class ServingError(ExporterError):
-    """Triton did not load the exported models, or refused a sample; nothing was published."""
-
-    reason: str
-    log: Path
-
-    def __str__(self) -> str:
-        return f"The exported models could not be served: {self.reason}"
-
-    @property
-    def remedy(self) -> str:
-        """Names Triton's log."""
-        return f"Read {self.log}."
-
-
-@dataclass(eq=False)
-class ParityError(ExporterError):
-    """What Triton serves is not what was trained; nothing was published."""
-
-    modalities: str
-    max_abs_difference: float
-    tolerance: float
-    label_flips: int
-    report: Path
-
-    def __str__(self) -> str:
-        return (
-            f"The parity proof of '{self.modalities}' failed: probabilities differ by up to "
-            f"{self.max_abs_difference:.1e} (allowed {self.tolerance:.1e}) and "
-            f"{self.label_flips} labels flip."
-        )
-
-    @property
-    def remedy(self) -> str:
-        """Names the report; a looser tolerance is not offered."""
-        return f"Nothing was published. Read {self.report}."

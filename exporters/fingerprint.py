@@ -17,7 +17,8 @@ from exporters.digests import digest_of_file, digest_of_json, digest_of_source
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.recipe import EncoderRecipe, Recipe
+    from exporters.recipe import Recipe
+    from exporters.recipe_sections import EncoderRecipe
     from exporters.workspace import Workspace
 
 _CODE: Final = ("exporters", "gateway.contract")

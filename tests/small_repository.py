@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from exporters.encoders import load_image_encoder, load_text_encoder
-from exporters.recipe import ImageEncoderRecipe, TargetRecipe, TextEncoderRecipe
+from exporters.recipe_sections import ImageEncoderRecipe, TargetRecipe, TextEncoderRecipe
 from exporters.repository.model_config import TensorSpec
 from exporters.repository.native_models import (
     NativeBranches,

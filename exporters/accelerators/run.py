@@ -12,9 +12,10 @@ from exporters.accelerators.proof import prove_on
 from exporters.accelerators.runtimes import OnnxRuntime, TensorRtRuntime
 from exporters.atomic import atomic_file
 from exporters.conversion.tensorrt.library import find_tensorrt
-from exporters.errors import ParityError, SequenceHeadError
+from exporters.errors import SequenceHeadError
 from exporters.evaluation.report import markdown_table
 from exporters.heads import require_head
+from exporters.publishing.errors import ParityError
 from exporters.publishing.precision import in_precision, require_quantised
 from exporters.publishing.stage import convert
 from exporters.repository.native_target import Precision

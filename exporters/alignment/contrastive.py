@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from exporters.alignment.projections import Projections
-    from exporters.recipe import DualTowerRecipe, Recipe
+    from exporters.recipe import Recipe
+    from exporters.recipe_sections import DualTowerRecipe
     from exporters.training import Features
 
 

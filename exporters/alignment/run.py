@@ -18,8 +18,9 @@ from exporters.alignment.sample import write_zero_shot_sample
 from exporters.alignment.scoring import LabelledPairs, calibrate, fit_image_weight
 from exporters.alignment.towers import AlignedTowers, is_saved, read_towers, save_towers
 from exporters.data import group_examples
+from exporters.data.errors import SplitError
 from exporters.digests import digest_of_json, digest_of_source
-from exporters.errors import InvalidRecipeError, SplitError
+from exporters.errors import InvalidRecipeError
 from exporters.progress import progress
 from exporters.training import load_features, load_inputs
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from exporters.alignment.projections import Projections
-    from exporters.recipe import DualTowerRecipe, Recipe
+    from exporters.recipe import Recipe
+    from exporters.recipe_sections import DualTowerRecipe
     from exporters.training import Features, TrainingInputs
     from exporters.workspace import Workspace
 

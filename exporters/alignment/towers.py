@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from exporters.alignment.projections import Projections
     from exporters.data import Example
     from exporters.encoders import ImageEncoder, TextEncoder
-    from exporters.recipe import DualTowerRecipe, Recipe
+    from exporters.recipe import Recipe
+    from exporters.recipe_sections import DualTowerRecipe
     from exporters.training import Features, TrainingInputs
 
 _PROJECTIONS_FILE: Final = "projections.safetensors"

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from exporters.data import ExampleTable, group_examples
+from exporters.data.errors import TableError
 from exporters.data.reading import read_rows
 from exporters.data.validation import Asked, sound_examples
-from exporters.errors import TableError
 from exporters.training import Features, load_features
 
 if TYPE_CHECKING:

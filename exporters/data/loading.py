@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporters.preprocessing.images import ImagePreprocessing
-    from exporters.recipe import DataRecipe, TaskRecipe
+    from exporters.recipe_sections import DataRecipe, TaskRecipe
     from exporters.workspace import Workspace
 
 

@@ -6,7 +6,7 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from exporters.errors import TableError
+from exporters.data.errors import TableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

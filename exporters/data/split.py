@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exporters.errors import SplitError
+from exporters.data.errors import SplitError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from exporters.data.errors import SplitError
 from exporters.data.reading import LIST_SEPARATOR
-from exporters.errors import InvalidRecipeError, SplitError
+from exporters.errors import InvalidRecipeError
 from exporters.tasks import Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exporters.data.reading import Row
-    from exporters.recipe import TaskRecipe
+    from exporters.recipe_sections import TaskRecipe
 
 Labels = tuple[str, ...] | None
 """The labels of one example in one task; None where nobody labelled it."""

@@ -12,10 +12,10 @@ from dataclasses import asdict, astuple, dataclass, fields
 from typing import TYPE_CHECKING, Final
 
 from exporters.atomic import atomic_file
+from exporters.data.errors import BrokenRowsError
 from exporters.data.examples import Example
 from exporters.data.task_labels import label_fault, read_labels
 from exporters.digests import digest_of_file, digest_of_json, digest_of_source
-from exporters.errors import BrokenRowsError
 from exporters.preprocessing.errors import InputFaultError
 from exporters.preprocessing.images import decode_image
 from exporters.progress import progress
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from exporters.data.reading import Row
     from exporters.preprocessing.images import ImagePreprocessing
-    from exporters.recipe import DataRecipe, TaskRecipe
+    from exporters.recipe_sections import DataRecipe, TaskRecipe
     from exporters.workspace import Workspace
 
 _CHECKED_KEYS: Final = ("image_column", "text_column")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporters.checkpoints import Checkpoint
-    from exporters.recipe import ImageEncoderRecipe
+    from exporters.recipe_sections import ImageEncoderRecipe
 
 _WEIGHTS: Final = "efficientnet-lite*.pth"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from exporters.encoders.encoded import Encoded
     from exporters.encoders.pixels import ImageNetwork
     from exporters.preprocessing.images import ImagePreprocessing
-    from exporters.recipe import ImageEncoderRecipe
+    from exporters.recipe_sections import ImageEncoderRecipe
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from exporters.preprocessing.images import ImagePreprocessing, Resample, decode_
 
 if TYPE_CHECKING:
     from exporters.checkpoints import Checkpoint
-    from exporters.recipe import ImageEncoderRecipe
+    from exporters.recipe_sections import ImageEncoderRecipe
 
 PROCESSOR_FILES: Final = ("preprocessor_config.json", "processor_config.json")
 

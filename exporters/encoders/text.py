@@ -19,7 +19,7 @@ from exporters.preprocessing.texts import TextTokenizer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporters.recipe import TextEncoderRecipe
+    from exporters.recipe_sections import TextEncoderRecipe
 
 _FILES: Final = ("config.json", "tokenizer.json", "*.safetensors")
 _Pooling = Literal["mean", "cls", "pooler"]

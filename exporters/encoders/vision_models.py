@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from exporters.checkpoints import Checkpoint
-    from exporters.recipe import ImageEncoderRecipe
+    from exporters.recipe_sections import ImageEncoderRecipe
 
 _FILES: Final = ("config.json", *PROCESSOR_FILES, "*.safetensors")
 

@@ -10,7 +10,7 @@ from exporters.heads.modality import BothHead, ImageHead, TextHead, head_for
 from exporters.heads.registry import HEADS, fusion_head, import_heads
 
 if TYPE_CHECKING:
-    from exporters.recipe import HeadRecipe
+    from exporters.recipe_sections import HeadRecipe
     from exporters.tasks import Task
 
 __all__ = [

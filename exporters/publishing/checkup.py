@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporters.doctor import Severity, examine, read_repository
-from exporters.errors import UnfitRepositoryError
+from exporters.publishing.errors import UnfitRepositoryError
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -18,12 +18,12 @@ from exporters.compression.report import write_compression_report
 from exporters.compression.sessions import GraphSession
 from exporters.compression.side import Side
 from exporters.conversion.graphs import ATTENTION_MASK, INPUT_IDS, PIXELS
-from exporters.errors import ParityError
 from exporters.evaluation import measure_quality, write_report
 from exporters.evaluation.parity import CONCURRENT_REQUESTS
 from exporters.heads import head_for
 from exporters.preprocessing.images import decode_image
 from exporters.publishing.checkup import fit_to_publish
+from exporters.publishing.errors import ParityError
 from exporters.publishing.export import Published
 from exporters.publishing.proof import prove
 from exporters.publishing.stage import stage_variant

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exporters.atomic import atomic_file
-from exporters.errors import ParityError
 from exporters.fingerprint import fingerprint
+from exporters.publishing.errors import ParityError
 from exporters.repository.publish import publish, staging, write_config
 from gateway.contract.manifest import ModalitySet
 

@@ -10,7 +10,7 @@ import onnx
 
 from exporters.conversion.errors import GraphSignatureError
 from exporters.conversion.half_precision import write_half_precision
-from exporters.errors import QuantisedGraphsError
+from exporters.publishing.errors import QuantisedGraphsError
 from exporters.repository.native_target import Precision
 
 if TYPE_CHECKING:

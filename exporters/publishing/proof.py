@@ -10,7 +10,6 @@ from tritonclient.utils import InferenceServerException
 
 from deploy.local.errors import LocalError
 from deploy.local.triton_server import BundledTriton, free_ports
-from exporters.errors import ServingError
 from exporters.evaluation.parity import (
     CONCURRENT_REQUESTS,
     Parity,
@@ -20,6 +19,7 @@ from exporters.evaluation.parity import (
     torch_logits,
     values_of,
 )
+from exporters.publishing.errors import ServingError
 from gateway.contract import tensors
 
 if TYPE_CHECKING:

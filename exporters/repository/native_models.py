@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from exporters.encoders import ImageEncoder, TextEncoder
     from exporters.preprocessing.texts import TextTokenizer
-    from exporters.recipe import TargetRecipe
+    from exporters.recipe_sections import TargetRecipe
     from exporters.repository.native_target import NativeTarget
     from gateway.contract.drift.reference import DriftReference
     from gateway.contract.manifest import EnsembleManifest

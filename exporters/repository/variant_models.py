@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporters.encoders import ImageEncoder, TextEncoder
-    from exporters.recipe import TargetRecipe
+    from exporters.recipe_sections import TargetRecipe
     from exporters.repository.model_folder import ModelFolder
     from gateway.contract.drift.reference import DriftReference
     from gateway.contract.manifest import EnsembleManifest, ModalitySet

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from exporters.recipe import TaskRecipe
+    from exporters.recipe_sections import TaskRecipe
     from exporters.training.objective import Targets
 
 # A handful of validation examples that are all right would drive the temperature to zero.

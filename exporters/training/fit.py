@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from exporters.heads import FusionHead
-    from exporters.recipe import Recipe, TrainingRecipe
+    from exporters.recipe import Recipe
+    from exporters.recipe_sections import TrainingRecipe
     from exporters.tasks import Task
     from exporters.training.features import Features
     from exporters.training.objective import Targets

@@ -13,7 +13,7 @@ from deploy.local.triton_server import BundledTriton, free_ports
 from exporters.conversion.graphs import export_image_encoder, export_text_encoder
 from exporters.encoders import load_image_encoder, load_text_encoder
 from exporters.progress import progress
-from exporters.recipe import ImageEncoderRecipe, TargetRecipe, TextEncoderRecipe
+from exporters.recipe_sections import ImageEncoderRecipe, TargetRecipe, TextEncoderRecipe
 from exporters.repository.publish import write_model
 from exporters.repository.variant_models import image_encoder_folder, text_encoder_folder
 from gateway.contract import tensors

@@ -20,6 +20,9 @@ hub = "some/bert"
 folder = "vit"
 """
 
+ONE_TASK = '[[tasks]]\nname = "breed"\n'
+TWO_TASKS = ONE_TASK * 2
+
 
 def write_recipe(folder: Path, text: str) -> str:
     path = folder / "cats.toml"
@@ -76,6 +79,8 @@ def test_unknown_key_is_named_with_its_section_and_the_nearest_known_key(
         ("[data]", "[data]\nholdout_ratio = 1.5", "data.holdout_ratio", "less than 1"),
         ("[data]", "[data]\nholdout_ratio = 0.9", "data", "less than 0.2 to train"),
         ('name = "cats"', "", "name", "required"),
+        ("[data]", f"{TWO_TASKS}[data]", "", "two tasks have the same name"),
+        ("[data]", f'{ONE_TASK}[data]\nlabel_column = "kind"', "", "labels are given there"),
     ],
 )
 def test_invalid_value_is_refused_with_key_and_reason(

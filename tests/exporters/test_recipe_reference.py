@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from exporters.recipe import TaskRecipe, load_recipe
+from exporters.recipe import load_recipe
 from exporters.recipe_reference import describe_keys
+from exporters.recipe_sections import TaskRecipe
 
 
 def test_describe_keys_covers_every_key_of_a_loaded_recipe() -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from exporters.heads import FusionHead
-    from exporters.recipe import FineTuneRecipe
+    from exporters.recipe_sections import FineTuneRecipe
     from exporters.training.finetuning.layers import Unfrozen
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from exporters.recipe import FineTuneRecipe
+from exporters.recipe_sections import FineTuneRecipe
 from exporters.training.finetuning.batches import IMAGE, TEXT, Batches
 from exporters.training.finetuning.layers import unfreeze
 from exporters.training.finetuning.lesson import Lesson

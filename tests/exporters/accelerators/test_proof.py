@@ -15,7 +15,8 @@ from exporters.accelerators.runtimes import OnnxRuntime, _profile_of
 from exporters.cli import main
 from exporters.conversion.errors import NoAcceleratorError
 from exporters.conversion.tensorrt.profiles import text_profiles
-from exporters.errors import MissingRequirementError, ParityError
+from exporters.errors import MissingRequirementError
+from exporters.publishing.errors import ParityError
 from exporters.publishing.stage import Graphs, convert
 from exporters.recipe import load_recipe
 from exporters.repository.native_target import Precision, native_target

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from exporters.alignment.classes import positions_among, split_by_label
-from exporters.errors import SplitError
+from exporters.data.errors import SplitError
 
 LABELS = np.repeat(np.arange(10), 6)
 ALONE = np.arange(60)

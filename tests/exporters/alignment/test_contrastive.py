@@ -8,7 +8,8 @@ from torch import nn
 
 from exporters.alignment.contrastive import Pairs, fit_projections, info_nce
 from exporters.alignment.projections import Projections, tower_for
-from exporters.recipe import DualTowerRecipe, Recipe
+from exporters.recipe import Recipe
+from exporters.recipe_sections import DualTowerRecipe
 from exporters.training import Features
 from gateway.contract.manifest import ModalitySet
 

@@ -9,7 +9,7 @@ import torch
 
 from exporters.compression import compress, parse_steps
 from exporters.compression.unlabelled import with_pairs
-from exporters.errors import TableError
+from exporters.data.errors import TableError
 from tests.small_data import save_small_table
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from exporters.data import load_table
-from exporters.errors import BrokenRowsError, SplitError
+from exporters.data.errors import BrokenRowsError, SplitError
 from exporters.preprocessing.images import ImagePreprocessing
-from exporters.recipe import DataRecipe
+from exporters.recipe_sections import DataRecipe
 from exporters.workspace import Workspace
 
 if TYPE_CHECKING:

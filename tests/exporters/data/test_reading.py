@@ -7,8 +7,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from exporters.data.errors import TableError
 from exporters.data.reading import read_rows
-from exporters.errors import TableError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from exporters.data import Split, folds_by_group, split_by_group
-from exporters.errors import SplitError
+from exporters.data.errors import SplitError
 
 LABELS = ("common", "rare", "between")
 

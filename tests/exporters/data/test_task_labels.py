@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 
 from exporters.data import load_table
-from exporters.errors import InvalidRecipeError, SplitError
+from exporters.data.errors import SplitError
+from exporters.errors import InvalidRecipeError
 from exporters.preprocessing.images import ImagePreprocessing
-from exporters.recipe import DataRecipe, TaskRecipe
+from exporters.recipe_sections import DataRecipe, TaskRecipe
 from exporters.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from transformers import AutoModel, BertModel, ViTModel
 
 from exporters.encoders import load_image_encoder, load_text_encoder
 from exporters.errors import EncoderError, MissingRequirementError
-from exporters.recipe import ImageEncoderRecipe, TextEncoderRecipe
+from exporters.recipe_sections import ImageEncoderRecipe, TextEncoderRecipe
 from tests.small_checkpoints import save_small_bert, save_small_vit
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import transformers
 from exporters.conversion.graphs import export_image_encoder
 from exporters.encoders import families, load_image_encoder, load_text_encoder, vision_models
 from exporters.errors import EncoderError
-from exporters.recipe import ImageEncoderRecipe, TextEncoderRecipe
+from exporters.recipe_sections import ImageEncoderRecipe, TextEncoderRecipe
 from tests.conformance.cases import CASES, Case
 from tests.conformance.small_models import PROJECTION_DIM
 from tests.conformance.small_tokenizers import TOKENIZERS

@@ -15,7 +15,7 @@ from exporters.checkpoints import Checkpoint
 from exporters.encoders.processors import read_processor
 from exporters.errors import EncoderError
 from exporters.preprocessing.images import decode_image
-from exporters.recipe import ImageEncoderRecipe
+from exporters.recipe_sections import ImageEncoderRecipe
 from tests.conformance.cases import CASES, Case
 from tests.conformance.samples import jpeg_files
 

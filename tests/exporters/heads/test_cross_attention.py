@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from exporters.heads import FusionHead, build_head, head_for
-from exporters.recipe import HeadRecipe
+from exporters.recipe_sections import HeadRecipe
 from exporters.tasks import single_task
 from gateway.contract.manifest import ModalitySet
 

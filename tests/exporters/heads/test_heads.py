@@ -13,7 +13,7 @@ from exporters.heads.probability_average import ProbabilityAverage
 from exporters.heads.soft_vote import SoftVote
 from exporters.heads.stacking import Stacking
 from exporters.heads.weighted_sum import WeightedSum
-from exporters.recipe import HeadRecipe
+from exporters.recipe_sections import HeadRecipe
 from exporters.tasks import Task, single_task, slices_of, task_probabilities
 from gateway.contract.manifest import ModalitySet
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporters.errors import UnfitRepositoryError
 from exporters.publishing.checkup import fit_to_publish
+from exporters.publishing.errors import UnfitRepositoryError
 from tests.exporters.doctor.faulty_repository import edit, edit_manifest
 from tests.small_repository import write_small_repository
 

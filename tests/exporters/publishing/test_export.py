@@ -10,8 +10,8 @@ import pytest
 from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
-from exporters.errors import ParityError
 from exporters.publishing import export
+from exporters.publishing.errors import ParityError
 from exporters.recipe import load_recipe
 from exporters.workspace import Workspace
 from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest, ModalitySet

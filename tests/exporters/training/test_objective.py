@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from exporters.recipe import TaskRecipe
+from exporters.recipe_sections import TaskRecipe
 from exporters.tasks import Task
 from exporters.training.calibration import calibrate, fit_f1_threshold
 from exporters.training.objective import Objective, Targets, task_loss

@@ -10,7 +10,8 @@ from torch import nn
 
 from exporters.encoders import load_image_encoder, load_text_encoder
 from exporters.errors import EncoderError
-from exporters.recipe import ImageEncoderRecipe, TextEncoderRecipe, load_recipe
+from exporters.recipe import load_recipe
+from exporters.recipe_sections import ImageEncoderRecipe, TextEncoderRecipe
 from exporters.training.finetuning.layers import unfreeze
 from tests.conformance.cases import CASES
 from tests.small_checkpoints import save_small_bert

@@ -6,7 +6,7 @@ import pytest
 
 from exporters.encoders import load_text_encoder
 from exporters.heads import build_head
-from exporters.recipe import FineTuneRecipe, HeadRecipe, TextEncoderRecipe
+from exporters.recipe_sections import FineTuneRecipe, HeadRecipe, TextEncoderRecipe
 from exporters.tasks import single_task
 from exporters.training.finetuning.layers import unfreeze
 from exporters.training.finetuning.optimiser import make_optimiser, schedule, set_learning_rates
