@@ -33,10 +33,6 @@ class Course:
         """Returns how many there were at a time, in seconds from the begin."""
         return self.replicas[min(int(time_s // SYNC_S), len(self.replicas) - 1)]
 
-    def reaches_at_s(self, count: int) -> int | None:
-        """Returns when there were first as many as this, in seconds; None when never."""
-        return next((n * SYNC_S for n, now in enumerate(self.replicas) if now == count), None)
-
     @property
     def turns(self) -> int:
         """How often the direction changed: more than once up and once down is flapping."""

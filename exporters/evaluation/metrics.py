@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,19 +89,6 @@ def confusion(
     """Counts examples by true label (rows) and predicted label (columns), (labels, labels)."""
     counts: NDArray[np.int64] = confusion_matrix(truth, predicted, labels=range(labels))
     return counts
-
-
-def score_labels(
-    predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]
-) -> tuple[LabelScore, ...]:
-    """Scores each label against all others, in the order of `labels`."""
-    columns = precision_recall_fscore_support(
-        truth, predicted, labels=range(len(labels)), zero_division=0
-    )
-    return tuple(
-        LabelScore(label, float(precision), float(recall), float(f1), int(examples))
-        for label, precision, recall, f1, examples in zip(labels, *columns, strict=True)
-    )
 
 
 def macro_f1(scores: Sequence[LabelScore]) -> float:

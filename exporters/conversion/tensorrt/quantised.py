@@ -21,11 +21,6 @@ _QUANTISING: Final = ("QuantizeLinear", "DequantizeLinear")
 _ZERO_POINT: Final = 2  # position among the inputs of both
 
 
-def is_quantised(graph: Path) -> bool:
-    """Whether a graph holds Q/DQ nodes."""
-    return any(node.op_type in _QUANTISING for node in onnx.load(graph).graph.node)
-
-
 def require_fit_quantisation(graph: Path) -> None:
     """Refuses quantisation that TensorRT does not take.
 
