@@ -35,6 +35,10 @@ RecipePath = Annotated[
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+Instances = Annotated[int, Field(ge=1, le=64)]
+Threads = Annotated[int, Field(ge=1, le=256)]
+BatchRows = Annotated[int, Field(ge=1, le=1024)]
+DelayUs = Annotated[int, Field(ge=0, le=1_000_000)]
 Layers = Annotated[int, Field(ge=0)] | Literal["all"]
 
 
@@ -257,14 +261,32 @@ class FineTuneRecipe(Section):
 
 
 class TargetRecipe(Section):
-    """What the variant is exported for."""
+    """What the variant is exported for, and how it is served there.
+
+    Instances, threads, batches and delays are those of the targets `embedded` and `cpu`;
+    `python -m loadtest tune` finds them. Targets with a GPU have their own.
+    """
 
     name: Literal["embedded"] = Field("embedded", description="where the variant is to be served")
     precision: Literal["fp32"] = Field("fp32", description="precision of the exported graphs")
-    image_instances: Count = Field(
+    image_instances: Instances = Field(
         2, description="processes of the image encoder; as many as the machine has cores"
     )
-    text_instances: Count = Field(1, description="processes of the text encoder")
+    text_instances: Instances = Field(1, description="processes of the text encoder")
+    image_threads: Threads = Field(1, description="threads of each process of the image encoder")
+    text_threads: Threads = Field(1, description="threads of each process of the text encoder")
+    image_batch: BatchRows = Field(
+        4, description="images that Triton hands to a process together, at most"
+    )
+    text_batch: BatchRows = Field(
+        16, description="texts that Triton hands to a process together, at most"
+    )
+    image_delay_us: DelayUs = Field(
+        0, description="how long an image may wait for others to come along, in µs"
+    )
+    text_delay_us: DelayUs = Field(
+        0, description="how long a text may wait for others to come along, in µs"
+    )
     parity_samples: Annotated[int, Field(ge=64)] = Field(
         64, description="held-out pairs that the parity proof sends through Triton"
     )

@@ -77,6 +77,7 @@ class StepModel:
         max_batch_size: rows of one execution.
         instances: processes that run it side by side.
         settings: what the step reads when it starts; JSON values.
+        delay_us: how long the oldest request may wait for a larger batch, in µs.
         queue: limits of its dynamic batcher's queue; None has none. With any limit Triton forms the
             next batch only after the last one has ended, and now and then misses that end by
             500 ms (see DECISIONS.md, 6).
@@ -88,6 +89,7 @@ class StepModel:
     max_batch_size: int
     instances: int
     settings: Mapping[str, Any]
+    delay_us: int = 0
     queue: Queue | None = None
 
     def to_protobuf(self) -> model_config_pb2.ModelConfig:
@@ -97,7 +99,7 @@ class StepModel:
         config.instance_group.add(
             count=self.instances, kind=model_config_pb2.ModelInstanceGroup.KIND_CPU
         )
-        _add_batcher(config, self.queue)
+        _add_batcher(config, self.queue, self.delay_us)
         config.parameters[SETTINGS_PARAMETER].string_value = json.dumps(
             dict(self.settings), sort_keys=True
         )
@@ -136,6 +138,7 @@ class NativeModel:
         profiles: optimisation profiles of a plan; an instance has all, and takes the one that a
             batch's shape is in.
         queue: its dynamic batcher's queue.
+        delay_us: how long the oldest request may wait for a larger batch, in µs.
     """
 
     name: str
@@ -149,6 +152,7 @@ class NativeModel:
     backend: Literal["onnxruntime", "tensorrt"] = "onnxruntime"
     profiles: int = 0
     queue: Queue = field(default_factory=Queue)
+    delay_us: int = 0
 
     @property
     def file(self) -> str:
@@ -165,7 +169,7 @@ class NativeModel:
             kind=model_config_pb2.ModelInstanceGroup.Kind.Value(self.kind),
             profile=[str(index) for index in range(self.profiles)],
         )
-        _add_batcher(config, self.queue)
+        _add_batcher(config, self.queue, self.delay_us)
         for key, value in self.parameters.items():
             config.parameters[key].string_value = value
         for sample in self.warmup:
@@ -217,10 +221,12 @@ def to_pbtxt(model: StepModel | NativeModel | EnsembleModel) -> str:
     return text_format.MessageToString(model.to_protobuf(), as_utf8=True)
 
 
-def _add_batcher(config: model_config_pb2.ModelConfig, queue: Queue | None) -> None:
-    # Present and empty: batching without a delay. What arrives while an instance works is a batch
-    # already, and on a CPU, where a batch saves little, waiting for one costs every request.
+def _add_batcher(config: model_config_pb2.ModelConfig, queue: Queue | None, delay_us: int) -> None:
+    # Present and, by default, empty: batching without a delay. What arrives while an instance works
+    # is a batch already, and on a CPU, where a batch saves little, waiting for one costs every
+    # request.
     config.dynamic_batching.SetInParent()
+    config.dynamic_batching.max_queue_delay_microseconds = delay_us
     if queue is None:
         return
     policy = config.dynamic_batching.default_queue_policy

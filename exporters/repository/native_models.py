@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from exporters.encoders import ImageEncoder, TextEncoder
     from exporters.preprocessing.texts import TextTokenizer
     from exporters.recipe_sections import TargetRecipe
+    from exporters.repository.encoder_serving import EncoderServing
     from exporters.repository.native_target import NativeTarget
     from gateway.contract.drift.reference import DriftReference
     from gateway.contract.manifest import EnsembleManifest
@@ -75,8 +76,7 @@ def decode_folder(encoder: ImageEncoder, recipe: TargetRecipe, target: NativeTar
         settings={"step": "decode", "preprocessing": asdict(encoder.preprocessing)},
         inputs=(TensorSpec.bytes_of(tensors.IMAGE),),
         outputs=(TensorSpec(_PIXELS, "TYPE_UINT8", _pixel_shape(encoder)), _trace()),
-        batch=target.image_batch,
-        instances=recipe.image_instances,
+        serving=_python_part(target.images_served(recipe), recipe.image_instances),
     )
 
 
@@ -101,8 +101,7 @@ def tokenise_folder(
             TensorSpec(_ATTENTION_MASK, "TYPE_INT64", (-1,)),
             _trace(),
         ),
-        batch=target.text_batch,
-        instances=recipe.text_instances,
+        serving=_python_part(target.texts_served(recipe), recipe.text_instances),
     )
 
 
@@ -116,14 +115,16 @@ def image_graph_folder(
 ) -> ModelFolder:
     """The image encoder's graph, warmed up with noise: what it costs is the same for any image."""
     pixels = TensorSpec("pixels", "TYPE_UINT8", _pixel_shape(encoder))
+    serving = target.images_served(recipe)
     model = NativeModel(
         name="image-encoder",
         inputs=(pixels,),
         outputs=_outputs(encoder.dim, (encoder.cells, encoder.cell_dim) if has_sequence else None),
-        max_batch_size=target.image_batch,
-        instances=target.encoder_instances or recipe.image_instances,
+        max_batch_size=serving.batch,
+        instances=serving.instances,
         kind=target.kind,
-        parameters=target.parameters,
+        parameters=target.parameters(serving.threads),
+        delay_us=serving.delay_us,
         warmup=(WarmupSample("image", (pixels,)),),
         backend=target.backend,
         profiles=1 if target.backend == "tensorrt" else 0,
@@ -140,15 +141,17 @@ def text_graph_folder(
     has_sequence: bool = False,
 ) -> ModelFolder:
     """The text encoder's graph, warmed up with a real sample of each bucket length."""
+    serving = target.texts_served(recipe)
     samples, files = _text_warmup(encoder)
     model = NativeModel(
         name="text-encoder",
         inputs=_token_tensors(-1),
         outputs=_outputs(encoder.dim, (-1, encoder.token_dim) if has_sequence else None),
-        max_batch_size=target.text_batch,
-        instances=target.encoder_instances or recipe.text_instances,
+        max_batch_size=serving.batch,
+        instances=serving.instances,
         kind=target.kind,
-        parameters=target.parameters,
+        parameters=target.parameters(serving.threads),
+        delay_us=serving.delay_us,
         warmup=samples,
         backend=target.backend,
         profiles=len(samples) if target.backend == "tensorrt" else 0,
@@ -185,7 +188,7 @@ def head_graph_folder(  # the parts of one model
         max_batch_size=target.head_batch,
         instances=1,
         kind=target.kind,
-        parameters=target.parameters,
+        parameters=target.parameters(),
         warmup=samples,
         backend=target.backend,
         profiles=len(samples) if target.backend == "tensorrt" else 0,
@@ -240,13 +243,19 @@ def native_ensemble_folder(
             {name: tensor for tensor, name in taken.items()},
             {_LOGITS: tensors.LOGITS},
         ),
-        max_batch_size=target.ensemble_batch,
+        # No step may take fewer rows than the ensemble.
+        max_batch_size=min(folder.model.max_batch_size for folder in (*branches.folders, head)),
         feature_dims={
             IMAGE_FEATURES: features_width(branches.image),
             TEXT_FEATURES: features_width(branches.text),
         },
         drift_reference=drift_reference,
     )
+
+
+def _python_part(graph: EncoderServing, instances: int) -> EncoderServing:
+    """How the step before a graph is served: what it computes is short, so it never waits."""
+    return replace(graph, delay_us=0, instances=instances, threads=1)
 
 
 def _step(

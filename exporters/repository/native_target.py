@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+from exporters.repository.encoder_serving import EncoderServing
+
+if TYPE_CHECKING:
+    from exporters.recipe_sections import TargetRecipe
 
 
 class Precision(StrEnum):
@@ -30,8 +35,10 @@ class NativeTarget:
             load where there is no GPU, which is right for a plan: nothing else can run it.
         backend: what runs the graphs; for `tensorrt` they are plans.
         precision: of the encoders' graphs. The head stays fp32: it is small, and the last to round.
-        image_batch, text_batch, head_batch: rows of one execution.
-        encoder_instances: sessions of each encoder; None: as many as the recipe's target says.
+        image_batch, text_batch: rows of one execution, where `encoder_instances` says how many.
+        head_batch: rows of one execution.
+        encoder_instances: sessions of each encoder; None: they are served as the recipe says,
+            batches, delays and threads included. It was tuned on a CPU.
     """
 
     name: Literal["cpu", "gpu", "tensorrt"]
@@ -44,13 +51,19 @@ class NativeTarget:
     head_batch: int
     encoder_instances: int | None
 
-    @property
-    def ensemble_batch(self) -> int:
-        """Rows of a request, at most: no step may take fewer."""
-        return min(self.image_batch, self.text_batch, self.head_batch)
+    def images_served(self, recipe: TargetRecipe) -> EncoderServing:
+        """How the image encoder is served."""
+        if self.encoder_instances is None:
+            return EncoderServing.of_images(recipe)
+        return EncoderServing(self.image_batch, 0, self.encoder_instances, threads=1)
 
-    @property
-    def parameters(self) -> dict[str, str]:
+    def texts_served(self, recipe: TargetRecipe) -> EncoderServing:
+        """How the text encoder is served."""
+        if self.encoder_instances is None:
+            return EncoderServing.of_texts(recipe)
+        return EncoderServing(self.text_batch, 0, self.encoder_instances, threads=1)
+
+    def parameters(self, threads: int = 1) -> dict[str, str]:
         """What the onnxruntime backend reads; TensorRT's needs nothing said.
 
         Left alone, each session takes every core. One thread a session, and as many sessions as
@@ -59,7 +72,7 @@ class NativeTarget:
         """
         if self.backend == "tensorrt":
             return {}
-        return {"intra_op_thread_count": "1", "inter_op_thread_count": "1"}
+        return {"intra_op_thread_count": str(threads), "inter_op_thread_count": "1"}
 
 
 NATIVE_TARGETS: Final[dict[str, NativeTarget]] = {

@@ -1,7 +1,6 @@
 """A model of the python backend: its files, and the code that travels with them.
 
-Each step opens its graph on one thread (instances side by side use the cores better than threads
-within one) and computes once while it loads, so that the first caller does not pay for it.
+Each step computes once while it loads, so that the first caller does not pay for it.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gateway.contract
 from exporters import preprocessing
 from exporters.repository import python_backend
+from exporters.repository.encoder_serving import THREADS_SETTING, EncoderServing
 from exporters.repository.model_config import StepModel, TensorSpec
 from exporters.repository.model_folder import ModelFolder, identified
 
@@ -21,15 +21,14 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def python_step(  # noqa: PLR0913  # the parts of one model, all named at the call
+def python_step(  # the parts of one model, all named at the call
     *,
     prefix: str,
     files: Mapping[str, Path],
     settings: dict[str, Any],
     inputs: tuple[TensorSpec, ...],
     outputs: tuple[TensorSpec, ...],
-    batch: int,
-    instances: int,
+    serving: EncoderServing,
 ) -> ModelFolder:
     """A model that the python backend runs, with the code that it needs.
 
@@ -39,16 +38,16 @@ def python_step(  # noqa: PLR0913  # the parts of one model, all named at the ca
         settings: what the step reads when it starts; `step` names its module.
         inputs: the tensors it takes.
         outputs: the tensors it gives.
-        batch: rows of one execution.
-        instances: processes.
+        serving: its batches, processes and threads.
     """
     model = StepModel(
         name=prefix,
         inputs=inputs,
         outputs=outputs,
-        max_batch_size=batch,
-        instances=instances,
-        settings={**settings, "intra_op_threads": 1, "is_warmed_at_load": True},
+        max_batch_size=serving.batch,
+        instances=serving.instances,
+        settings={**settings, THREADS_SETTING: serving.threads, "is_warmed_at_load": True},
+        delay_us=serving.delay_us,
     )
     return identified(prefix, model, {**files, **_travelling_code()})
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from exporters.repository.encoder_serving import EncoderServing
 from exporters.repository.ensembles import answer_of, assemble, features_width
 from exporters.repository.model_config import EnsembleStep, StepModel, TensorSpec
 from exporters.repository.python_step import python_step
@@ -42,14 +43,11 @@ _SEQUENCE: Final = "SEQUENCE"
 _TRACE: Final = "TRACE"
 _VARIES: Final = -1
 
-# Rows of one execution, and rows that go through the graph together. On a CPU an image gains
-# nothing from company; texts gain from others of the same length, which a larger window offers.
-_IMAGE_BATCH: Final = 4
+# Rows that go through the graph together. On a CPU an image gains nothing from company; texts gain
+# from others of the same length, which a larger batch of Triton's offers.
 _IMAGE_GROUP: Final = 1
-_TEXT_BATCH: Final = 16
 _TEXT_GROUP: Final = 4
-_HEAD_BATCH: Final = 16
-_ENSEMBLE_BATCH: Final = min(_IMAGE_BATCH, _TEXT_BATCH, _HEAD_BATCH)
+_HEAD: Final = EncoderServing(batch=16, delay_us=0, instances=1, threads=1)
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,7 @@ def text_encoder_folder(
         },
         inputs=(TensorSpec.bytes_of(tensors.TEXT),),
         outputs=_encoder_outputs(encoder.dim, (-1, encoder.token_dim) if has_sequence else None),
-        batch=_TEXT_BATCH,
-        instances=target.text_instances,
+        serving=EncoderServing.of_texts(target),
     )
 
 
@@ -100,8 +97,7 @@ def image_encoder_folder(
         outputs=_encoder_outputs(
             encoder.dim, (encoder.cells, encoder.cell_dim) if has_sequence else None
         ),
-        batch=_IMAGE_BATCH,
-        instances=target.image_instances,
+        serving=EncoderServing.of_images(target),
     )
 
 
@@ -132,8 +128,7 @@ def head_folder(
             for name, shape in features.items()
         ),
         outputs=(answer,),
-        batch=_HEAD_BATCH,
-        instances=1,
+        serving=_HEAD,
     )
 
 
@@ -152,7 +147,10 @@ def ensemble_folder(
         image=[_encode(encoders.image, tensors.IMAGE, taken)],
         text=[_encode(encoders.text, tensors.TEXT, taken)],
         head=EnsembleStep(head.model.name, {name: name for name in taken}, {answer: answer}),
-        max_batch_size=_ENSEMBLE_BATCH,
+        # No step may take fewer rows than the ensemble.
+        max_batch_size=min(
+            folder.model.max_batch_size for folder in (encoders.image, encoders.text, head)
+        ),
         feature_dims={
             IMAGE_FEATURES: features_width(encoders.image),
             TEXT_FEATURES: features_width(encoders.text),

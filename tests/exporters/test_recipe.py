@@ -132,3 +132,10 @@ def test_training_digest_changes_with_what_training_reads_and_not_with_the_targe
     assert other_target.training_digest == recipe.training_digest
     assert other_target.recipe_digest != recipe.recipe_digest
     assert other_seed.training_digest != recipe.training_digest
+
+
+def test_target_refuses_a_delay_of_more_than_a_second_by_name(tmp_path: Path) -> None:
+    target = "\n[target]\nimage_delay_us = 2000000\n"
+
+    with pytest.raises(InvalidRecipeError, match=r"target\.image_delay_us"):
+        load_recipe(write_recipe(tmp_path, MINIMAL + target))
