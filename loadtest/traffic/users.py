@@ -9,45 +9,34 @@ from __future__ import annotations
 
 import os
 import time
-from http.client import HTTPException
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 import gevent
 from gevent.pool import Group
-from geventhttpclient import HTTPClient
 from locust import User, task
 from locust.exception import StopUser
 
-from loadtest.traffic.corpus import (
-    Corpus,
-    RestRequest,
-    batch_request,
-    held_out_samples,
-    json_request,
-    multipart_request,
-    photos_and_sentences,
-    seeded,
-)
+from loadtest.traffic.corpus import Corpus, held_out_samples, photos_and_sentences, seeded
 from loadtest.traffic.errors import TargetError
-from loadtest.traffic.grpc_calls import API_KEY, GrpcClassifier
+from loadtest.traffic.grpc_calls import GrpcClassifier
 from loadtest.traffic.order import PATIENCE_S, Order
 from loadtest.traffic.replies import Judgement, Outcome, Reply, RestJudge
 from loadtest.traffic.scenario import Modalities, Protocol
 from loadtest.traffic.shapes import due_times
+from loadtest.traffic.transports import get, open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-    from random import Random
 
     from locust.runners import Runner
+
+    from loadtest.traffic.transports import Transport
 
 API_KEY_VARIABLE: Final = "DIPTYCH_API_KEY"
 REPLIES: Final = "diptych_replies"
 ENDED: Final = "diptych_ended"
-_MAX_CONNECTIONS: Final = 2_000
 
 
 class Work:
@@ -70,7 +59,7 @@ class Work:
             if order.scenario.corpus == "samples"
             else photos_and_sentences()
         )
-        self.judge = RestJudge.of(_get(order.url, "/openapi.json"), order.url)
+        self.judge = RestJudge.of(get(order.url, "/openapi.json"), order.url)
         if Protocol.GRPC in order.scenario.protocols:  # better now than when the first is due
             self.grpc_classifier().close()
 
@@ -106,11 +95,20 @@ class Work:
 
 
 class Caller(User):
-    """Sends its protocol's share of the rate; a subclass knows how."""
+    """Sends its protocol's share of the rate, over a transport of its own."""
 
     abstract = True
     protocol: ClassVar[Protocol]
     work: ClassVar[Work]
+    _transport: Transport
+
+    def on_start(self) -> None:
+        """Makes ready to send."""
+        self._transport = open_transport(self.protocol, self.work)
+
+    def on_stop(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
 
     @task
     def send_all(self) -> None:
@@ -128,16 +126,12 @@ class Caller(User):
         under_way = Group()
         for due_s in due_times(scenario.shape, scenario.duration_s, seed, share):
             (modalities,) = chance.choices(kinds, weights)
-            call = self.prepare(modalities, chance)
+            call = self._transport.prepare(modalities, chance)
             gevent.sleep(max(0.0, due_s - self.work.now_s()))
             under_way.spawn(self._send, due_s, modalities, call)
         under_way.join(timeout=2 * PATIENCE_S)
         self.work.has_ended(runner)
         raise StopUser
-
-    def prepare(self, modalities: Modalities, chance: Random) -> Callable[[], Judgement]:
-        """Builds a request before it is due; the call sends it and judges its answer."""
-        raise NotImplementedError
 
     def _send(self, due_s: float, modalities: Modalities, call: Callable[[], Judgement]) -> None:
         late_s = self.work.now_s() - due_s
@@ -156,72 +150,22 @@ class Caller(User):
         )
 
 
-class RestCaller(Caller):
-    """Over HTTP/1.1 with connections that are kept alive."""
-
-    abstract = True
-
-    def on_start(self) -> None:
-        """Prepares; connections are opened as needed."""
-        self._client = _client(self.work.order.url)
-        key = self.work.api_key
-        self._headers = {API_KEY: key} if key else {}
-
-    def on_stop(self) -> None:
-        """Closes the connections."""
-        self._client.close()
-
-    def prepare(self, modalities: Modalities, chance: Random) -> Callable[[], Judgement]:
-        """See `Caller.prepare`."""
-        request = self.build(modalities, chance)
-        return lambda: self._ask(request)
-
-    def build(self, modalities: Modalities, chance: Random) -> RestRequest:
-        """Builds the request."""
-        raise NotImplementedError
-
-    def _ask(self, request: RestRequest) -> Judgement:
-        headers = {"Content-Type": request.content_type, **self._headers}
-        try:
-            response = self._client.post(request.path, body=request.body, headers=headers)
-            try:
-                body = bytes(response.read())
-            finally:
-                response.release()
-        except (OSError, HTTPException) as error:
-            return Judgement(Outcome.MISSING, type(error).__name__)
-        return self.work.judge.judge(request.path, int(response.status_code), body)
-
-
-class MultipartCaller(RestCaller):
+class MultipartCaller(Caller):
     """Uploads forms, as browsers do."""
 
     protocol = Protocol.MULTIPART
 
-    def build(self, modalities: Modalities, chance: Random) -> RestRequest:
-        """See `RestCaller.build`."""
-        return multipart_request(self.work.corpus.draw(modalities, chance))
 
-
-class JsonCaller(RestCaller):
+class JsonCaller(Caller):
     """Sends JSON, images in base64."""
 
     protocol = Protocol.JSON
 
-    def build(self, modalities: Modalities, chance: Random) -> RestRequest:
-        """See `RestCaller.build`."""
-        return json_request(self.work.corpus.draw(modalities, chance))
 
-
-class BatchCaller(RestCaller):
+class BatchCaller(Caller):
     """Sends several items at once."""
 
     protocol = Protocol.BATCH
-
-    def build(self, modalities: Modalities, chance: Random) -> RestRequest:
-        """See `RestCaller.build`."""
-        corpus, items = self.work.corpus, self.work.order.scenario.batch_items
-        return batch_request([corpus.draw(modalities, chance) for _ in range(items)])
 
 
 class GrpcCaller(Caller):
@@ -229,46 +173,7 @@ class GrpcCaller(Caller):
 
     protocol = Protocol.GRPC
 
-    def on_start(self) -> None:
-        """Connects and asks for the messages."""
-        self._classifier = self.work.grpc_classifier()
-
-    def on_stop(self) -> None:
-        """Closes the channel."""
-        self._classifier.close()
-
-    def prepare(self, modalities: Modalities, chance: Random) -> Callable[[], Judgement]:
-        """See `Caller.prepare`."""
-        message = self._classifier.encode(self.work.corpus.draw(modalities, chance))
-        return lambda: self._classifier.classify(message, PATIENCE_S)
-
 
 CALLERS: Final[dict[Protocol, type[Caller]]] = {
     caller.protocol: caller for caller in (MultipartCaller, JsonCaller, BatchCaller, GrpcCaller)
 }
-
-
-def _client(url: str) -> Any:  # noqa: ANN401  # geventhttpclient is not typed
-    parts = urlsplit(url)
-    return HTTPClient(
-        parts.hostname or "",
-        parts.port or (443 if parts.scheme == "https" else 80),
-        ssl=parts.scheme == "https",
-        concurrency=_MAX_CONNECTIONS,
-        connection_timeout=PATIENCE_S,
-        network_timeout=PATIENCE_S,
-    )
-
-
-def _get(url: str, path: str) -> bytes:
-    client = _client(url)
-    try:
-        response = client.get(path)
-        body = bytes(response.read())
-    except OSError as error:
-        raise TargetError(url, str(error)) from error
-    finally:
-        client.close()
-    if response.status_code != 200:
-        raise TargetError(url, f"{path} is answered with {response.status_code}")
-    return body
