@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from deploy.helm.rendering import Document
 
@@ -83,11 +83,16 @@ def is_selected(labels: Mapping[str, str], selector: Mapping[str, Any]) -> bool:
     if not is_selected(labels, selector.get("matchLabels", {})):
         return False
     for each in selector.get("matchExpressions", ()):
-        if each["operator"] != "In":
-            raise NotImplementedError(each["operator"])  # the chart uses no other
-        if labels.get(each["key"]) not in each["values"]:
+        if not _meets(labels.get(each["key"]), each["operator"], each.get("values", ())):
             return False
     return True
+
+
+def _meets(value: str | None, operator: str, values: Collection[str]) -> bool:
+    """Whether a label's value, None without one, meets a requirement, as Kubernetes defines it."""
+    if operator in {"In", "Exists"}:
+        return value is not None if operator == "Exists" else value in values
+    return value is None if operator == "DoesNotExist" else value not in values
 
 
 def title(document: Document) -> str:
