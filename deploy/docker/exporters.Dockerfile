@@ -29,12 +29,12 @@ LABEL org.opencontainers.image.title="Diptych exporters" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/diptych /opt/diptych
 # Two volumes of a run, owned by who runs it.
-RUN install --directory --owner=10001 --group=10001 /work /work/.diptych /work/model_repository
+RUN install --directory --owner=10001 --group=10001 /srv/diptych /srv/diptych/.diptych /srv/diptych/model_repository
 # Caches of matplotlib and the like go where a read-only root allows them.
 ENV PATH=/opt/diptych/bin:${PATH} PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
     HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib XDG_CACHE_HOME=/tmp/cache
 USER 10001:10001
-WORKDIR /work
+WORKDIR /srv/diptych
 HEALTHCHECK NONE
 STOPSIGNAL SIGINT
 ENTRYPOINT ["python", "-m", "exporters"]
