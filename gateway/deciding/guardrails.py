@@ -28,6 +28,11 @@ class Guardrail(StrEnum):
     CALIBRATION = "calibration"
     ACCURACY = "accuracy"
 
+    @property
+    def reason(self) -> str:
+        """Its breach as a reason of a decision: in answers, the audit and metrics."""
+        return f"guardrail_{self}"
+
 
 @dataclass(frozen=True, slots=True)
 class ArmCounts:

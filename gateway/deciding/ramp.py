@@ -144,7 +144,7 @@ def _breaches(policy: RampPolicy, found: Look) -> tuple[str, ...]:
         breached.append(Guardrail.CALIBRATION)
     if found.accuracy.certain_loss > policy.margin:
         breached.append(Guardrail.ACCURACY)
-    return tuple(f"guardrail_{rail}" for rail in breached)
+    return tuple(rail.reason for rail in breached)
 
 
 def _waits(policy: RampPolicy, found: Look, gate: str | None) -> tuple[str, ...]:

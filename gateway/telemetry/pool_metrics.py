@@ -47,7 +47,8 @@ class PoolMetrics:
         )
         self._ejections = Counter(
             "diptych_gateway_endpoint_ejections_total",
-            "Servers that got no requests for a while, by the cause.",
+            "Servers that got no requests for a while, by the cause: `failures` in a row, or "
+            "`latency`.",
             ("pool", "cause"),
             registry=registry,
         )

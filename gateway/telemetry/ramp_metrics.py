@@ -64,7 +64,8 @@ class RampMetrics:
         )
         self._rolled_back = Counter(
             "diptych_experiment_rolled_back_total",
-            "Ramps that this replica rolled back, by the first guardrail that was breached.",
+            "Ramps that this replica rolled back, by the guardrail breached first, such as "
+            "`guardrail_failures`.",
             ("experiment", "reason"),
             registry=registry,
         )
