@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import torch
 from safetensors.torch import load_file, save_file
 
 from exporters.alignment.classes import ClassSplit
@@ -102,20 +101,12 @@ def save_towers(towers: AlignedTowers, epochs: Sequence[AlignmentEpoch], best_ep
     """Writes projections and record; the folder appears whole or not at all."""
     inputs = towers.inputs
     record = {
-        "recipe": inputs.recipe.model_dump(mode="json"),
-        "recipe_digest": inputs.recipe.recipe_digest,
-        "data_digest": inputs.table.digest,
-        "text_encoder": {"name": inputs.text_encoder.name, "digest": inputs.text_encoder.digest},
-        "image_encoder": {
-            "name": inputs.image_encoder.name,
-            "digest": inputs.image_encoder.digest,
-        },
+        **inputs.record,
         "labels": inputs.table.labels,
         "scorings": {modalities: asdict(each) for modalities, each in towers.scorings.items()},
         "best_epoch": best_epoch,
         "epochs": [asdict(epoch) for epoch in epochs],
         "split": {part: positions.tolist() for part, positions in vars(towers.split).items()},
-        "versions": {"torch": torch.__version__, "numpy": np.__version__},
     }
     with atomic_folder(towers.run_folder) as folder:
         save_file(towers.projections.state_dict(), folder / _PROJECTIONS_FILE)

@@ -48,6 +48,18 @@ class TrainingInputs:
     text_encoder: TextEncoder
     image_encoder: ImageEncoder
 
+    @property
+    def record(self) -> dict[str, Any]:
+        """What a record of a training says of its inputs, as JSON."""
+        return {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "recipe_digest": self.recipe.recipe_digest,
+            "data_digest": self.table.digest,
+            "text_encoder": {"name": self.text_encoder.name, "digest": self.text_encoder.digest},
+            "image_encoder": {"name": self.image_encoder.name, "digest": self.image_encoder.digest},
+            "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        }
+
 
 @dataclass(frozen=True)
 class TrainedVariant:
@@ -139,14 +151,7 @@ def save_variant(
         fine_tuning: what else a fine-tuned variant keeps.
     """
     record = {
-        "recipe": inputs.recipe.model_dump(mode="json"),
-        "recipe_digest": inputs.recipe.recipe_digest,
-        "data_digest": inputs.table.digest,
-        "text_encoder": {"name": inputs.text_encoder.name, "digest": inputs.text_encoder.digest},
-        "image_encoder": {
-            "name": inputs.image_encoder.name,
-            "digest": inputs.image_encoder.digest,
-        },
+        **inputs.record,
         "tasks": [asdict(task) for task in inputs.table.tasks],
         "calibrations": {
             modalities: [asdict(each) for each in of_tasks]
@@ -155,7 +160,6 @@ def save_variant(
         "best_epoch": fitted.best_epoch,
         "epochs": [asdict(epoch) for epoch in fitted.epochs],
         "split": {part: positions.tolist() for part, positions in vars(split).items()},
-        "versions": {"torch": torch.__version__, "numpy": np.__version__},
     }
     with atomic_folder(run_folder) as folder:
         save_file(fitted.head.state_dict(), folder / _HEAD_FILE)
