@@ -6,6 +6,7 @@ import typer
 
 from loadtest.capacity import cli as capacity
 from loadtest.traffic import cli as traffic
+from loadtest.tuning import cli as tuning
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 app.command(epilog="Example: python -m loadtest run smoke --workers 2")(traffic.run)
@@ -16,6 +17,10 @@ app.command(epilog="Example: python -m loadtest profile --output .bench/profile.
 )
 app.command(epilog="Example: python -m loadtest plan --rps 20000 --p99 500ms")(capacity.plan)
 app.command(epilog="Example: python -m loadtest validate --seconds 30")(capacity.validate)
+app.command(
+    epilog="Examples: python -m loadtest tune openmoji --p99 300ms --minutes 20; "
+    "python -m loadtest tune my-recipe.toml --try text_batch=4,8,16 --try text_delay_us=0,2000"
+)(tuning.tune)
 
 
 @app.callback()

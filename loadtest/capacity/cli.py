@@ -24,6 +24,7 @@ from loadtest.bench.command import (
 )
 from loadtest.bench.machine import this_machine
 from loadtest.bench.narrator import Narrator
+from loadtest.capacity.duration import milliseconds
 from loadtest.capacity.helm_values import values_yaml
 from loadtest.capacity.measuring import first_answer_s, measure_profile
 from loadtest.capacity.planning import Plan, Wish, make_plan
@@ -115,7 +116,7 @@ def plan(  # noqa: PLR0913  # each is an option
         known = read_profile(profile_file)
         if pod_start is not None:
             known = known.model_copy(update={"pod_start_s": pod_start})
-        wish = Wish(rps, _milliseconds(p99), night_ratio, burst, max_shed, pods_per_node)
+        wish = Wish(rps, milliseconds(p99, "--p99"), night_ratio, burst, max_shed, pods_per_node)
         made = make_plan(known, wish, narrator.say)
         scratch = output.with_suffix(".new")
         scratch.write_text(
@@ -181,18 +182,3 @@ def _lines(made: Plan) -> list[str]:
         f"each; a day sheds {made.day.shed_ratio:.3%} and takes {made.day.pod_hours:.0f} pod hours",
         "Within what was asked for" if made.is_within else "NOT within what was asked for",
     ]
-
-
-def _milliseconds(text: str) -> float:
-    for unit, factor in (("ms", 1.0), ("s", 1000.0)):
-        if text.endswith(unit):
-            try:
-                value = float(text.removesuffix(unit)) * factor
-            except ValueError:
-                break
-            if 0 < value <= 3_600_000:  # an hour
-                return value
-            break
-    raise typer.BadParameter(
-        f"{text!r} is no time above 0 and up to an hour: write 500ms or 0.5s", param_hint="--p99"
-    )
