@@ -1,4 +1,4 @@
-"""The option --since of commands that read what was captured: an age or a moment."""
+"""The options --since and --every: an age or a moment, and a time between rounds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Final
 
 import typer
 
-_AGE: Final = re.compile(r"(\d{1,4})([dh])")
+_AGE: Final = re.compile(r"(\d{1,4})([dhms])")
+_UNITS_S: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 def moment_of(text: str | None) -> datetime | None:
-    """Reads an age such as 7d or 12h, or a moment such as 2026-03-01 (UTC unless it says).
+    """Reads an age such as 7d, 12h, 30m or 90s, or a moment such as 2026-03-01 (UTC by default).
 
     Raises:
         typer.BadParameter: it is neither.
@@ -30,7 +31,7 @@ def moment_of(text: str | None) -> datetime | None:
 
 
 def period_of(text: str | None) -> timedelta | None:
-    """Reads an age such as 7d or 12h.
+    """Reads a time such as 7d, 12h, 30m or 90s.
 
     Raises:
         typer.BadParameter: it is none, or nothing.
@@ -44,4 +45,4 @@ def period_of(text: str | None) -> timedelta | None:
 
 
 def _length(age: re.Match[str]) -> timedelta:
-    return timedelta(**{"days" if age[2] == "d" else "hours": int(age[1])})
+    return timedelta(seconds=int(age[1]) * _UNITS_S[age[2]])

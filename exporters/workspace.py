@@ -12,6 +12,7 @@
     ├── compressed-encoders/<kind>-<digest>/  an encoder's graph and features after some steps
     ├── compressions/<variant>-<digest>/  graphs and reports of a compressed variant
     ├── publications/<recipe>.json       what was exported last, and from what
+    ├── retraining/<recipe>.lock         held while the recipe is retrained
     ├── samples/<variant>/               one held-out example, for trying the served model
     ├── timings/<library>.cache          kernels that TensorRT timed, for the next build
     └── targets/<target>/                model repositories that were exported and not proved
@@ -79,6 +80,10 @@ class Workspace:
     def publication_file(self, recipe_name: str) -> Path:
         """Where it is recorded what a recipe's last export published, and from what."""
         return self.root / "publications" / f"{recipe_name}.json"
+
+    def retraining_lock_file(self, recipe_name: str) -> Path:
+        """What a retraining of a recipe holds a lock on."""
+        return self.root / "retraining" / f"{recipe_name}.lock"
 
     @property
     def targets_folder(self) -> Path:

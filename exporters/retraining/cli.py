@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sys
-import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from exporters.errors import ExporterError
 from exporters.recipe import load_recipe
+from exporters.retraining.schedule import repeat, sigterm_as_interrupt
 from exporters.since import moment_of, period_of
 from exporters.workspace import DEFAULT_WORKSPACE, Workspace
-
-if TYPE_CHECKING:
-    from exporters.recipe import Recipe
-    from exporters.retraining.run import Request
 
 EXIT_REFUSED: Final = 1
 
@@ -92,64 +89,82 @@ def retrain(  # noqa: PLR0913, PLR0917  # a command has as many as it has option
     the same recent examples; else nothing is, and the exit code is 1. It gets no traffic by itself.
     """
     period = period_of(every)
-    moment_of(since)  # what is wrong is said before anything is loaded
-    loaded = load_recipe(recipe)
+    # What is wrong is said before anything is loaded.
+    moment_of(since)
+    load_recipe(recipe)
+    asked = _Asked(
+        recipe=recipe,
+        captures=capture,
+        database=database,
+        since=since,
+        live=live,
+        recent_share=recent_share,
+        margins=(margin, original_margin),
+        shadow_share=shadow_share,
+        gateway=gateway,
+        api_key=api_key,
+        workspace=workspace,
+        model_repository=model_repository,
+    )
+    if period is None:
+        with sigterm_as_interrupt():
+            _retrain(asked)
+        return
+    repeat(partial(_retrain, asked), period.total_seconds(), partial(print, flush=True))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options, as they were given: a round of a schedule reads recipe and moment anew."""
+
+    recipe: str
+    captures: list[Path]
+    database: str
+    since: str | None
+    live: str | None
+    recent_share: float
+    margins: tuple[float, float]
+    shadow_share: float
+    gateway: str | None
+    api_key: str | None
+    workspace: Path
+    model_repository: Path
+
+
+def _retrain(asked: _Asked) -> None:
+    from exporters.compression_cli import print_warnings
     from exporters.retraining.errors import WorseCandidateError
     from exporters.retraining.judgement import Bounds
-    from exporters.retraining.run import Request
-
-    def once() -> None:
-        asked = Request(
-            captures=capture,
-            database=database,
-            since=moment_of(since),
-            live=live,
-            recent_share=recent_share,
-            bounds=Bounds(margin, original_margin),
-            shadow_share=shadow_share,
-        )
-        _retrain(loaded, Workspace(workspace), model_repository, asked, gateway, api_key)
-
-    if period is None:
-        try:
-            once()
-        except WorseCandidateError as error:
-            sys.stderr.write(f"{error}\n{error.remedy}\n")
-            raise typer.Exit(EXIT_REFUSED) from error
-        return
-    while True:
-        try:
-            once()
-        except ExporterError as error:  # the next time there may be more, or the database back
-            sys.stderr.write(f"{error}\n{error.remedy}\n")
-        print(f"Again in {every}; Ctrl-C ends it.", flush=True)
-        time.sleep(period.total_seconds())
-
-
-def _retrain(  # what the command was given
-    recipe: Recipe,
-    workspace: Workspace,
-    repository: Path,
-    asked: Request,
-    gateway: str | None,
-    api_key: str | None,
-) -> None:
-    from exporters.compression_cli import print_warnings
     from exporters.retraining.register import register
+    from exporters.retraining.run import Request
     from exporters.retraining.run import retrain as make_candidate
 
-    done = make_candidate(recipe, workspace, repository, asked)
+    request = Request(
+        captures=asked.captures,
+        database=asked.database,
+        since=moment_of(asked.since),
+        live=asked.live,
+        recent_share=asked.recent_share,
+        bounds=Bounds(*asked.margins),
+        shadow_share=asked.shadow_share,
+    )
+    workspace = Workspace(asked.workspace)
+    try:
+        done = make_candidate(load_recipe(asked.recipe), workspace, asked.model_repository, request)
+    except WorseCandidateError as error:
+        sys.stderr.write(f"{error}\n{error.remedy}\n")
+        sys.exit(EXIT_REFUSED)
     print(f"Recent feedback:   {done.judgement.recent}")
     print(f"Original examples: {done.judgement.original}")
     for modalities, ensemble in done.published.ensembles.items():
         print(f"Published for {modalities}: {ensemble}")
     print_warnings(done.published.warnings)
     print(f"Report: {done.report}")
-    if gateway is None:
+    if asked.gateway is None:
         print(f"It gets no traffic yet. Experiment at 0 per cent, and shadow: {done.rules_file}")
         return
-    register(done.rules, done.rules_file, gateway, api_key)
+    register(done.rules, done.rules_file, asked.gateway, asked.api_key)
     print(
         f"Registered as '{done.rules.name}' at 0 per cent, shadow {asked.shadow_share:.0%}. When "
-        f"Triton serves it: POST {gateway}/v1/admin/experiments/{done.rules.name}/ramp/start"
+        f"Triton serves it: POST {asked.gateway}/v1/admin/experiments/{done.rules.name}/ramp/start"
     )

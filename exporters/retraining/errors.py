@@ -2,6 +2,7 @@
 
 ExporterError
 └── RetrainingError
+├── RetrainingRunsError      another retraining of the recipe is at work
 ├── NotRetrainableError      a recipe, or a live variant, that retraining does not take
 ├── LiveVariantError         the live variant is not in the model repository
 ├── FeedbackDatabaseError    the database cannot be read
@@ -23,6 +24,25 @@ if TYPE_CHECKING:
 
 class RetrainingError(ExporterError):
     """A retraining that made no candidate, or did not register it."""
+
+
+@dataclass(eq=False)
+class RetrainingRunsError(RetrainingError):
+    """Two at once would fit the same candidate twice, and each pushes the other's rules out."""
+
+    recipe: str
+    file: Path
+
+    def __str__(self) -> str:
+        return f"Another retraining of '{self.recipe}' is at work in this workspace."
+
+    @property
+    def remedy(self) -> str:
+        """Says who."""
+        return (
+            f"Wait for it, or end it; it holds a lock on '{self.file}'. A schedule (--every) tries "
+            "again by itself."
+        )
 
 
 @dataclass(eq=False)

@@ -22,6 +22,7 @@ from exporters.retraining.errors import (
 )
 from exporters.retraining.judgement import Bounds
 from exporters.retraining.live import find_live
+from exporters.retraining.lock import only_retraining
 from exporters.retraining.parts import divide
 from exporters.retraining.recent import join_recent, read_feedback
 from exporters.retraining.report import write_retraining_report
@@ -104,8 +105,14 @@ def retrain(recipe: Recipe, workspace: Workspace, repository: Path, asked: Reque
         NotRetrainableError: the recipe or the live variant is of a kind that is not retrained.
         TooLittleFeedbackError: too few labelled predictions were captured.
         WorseCandidateError: it may be worse than what serves; nothing was published.
+        RetrainingRunsError: another retraining of the recipe is at work.
         ExporterError: data, capture, database, serving or parity failed.
     """
+    with only_retraining(recipe.name, workspace.retraining_lock_file(recipe.name)):
+        return _retrain(recipe, workspace, repository, asked)
+
+
+def _retrain(recipe: Recipe, workspace: Workspace, repository: Path, asked: Request) -> Retrained:
     _require_retrainable(recipe)
     live = find_live(repository, asked.live or recipe.name, recipe)
     recent = join_recent(

@@ -34,8 +34,9 @@ class World:
     database: str
 
     @classmethod
-    def make(cls, folder: Path) -> World:
-        world = cls(folder / "capture", sqlite_url(folder))
+    def make(cls, folder: Path, database: str | None = None) -> World:
+        """Makes both; the database is SQLite's, or an empty one that is named."""
+        world = cls(folder / "capture", database or sqlite_url(folder))
         migrate(world.database)
         (world.capture / "day=2026-11-22").mkdir(parents=True)
         return world

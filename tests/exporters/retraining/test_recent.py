@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporters.retraining.recent import RecentExamples
+    from tests.gateway.storage.databases import Postgresql
 
 LIVE = "a" * 64
 TEXT = np.arange(12, dtype=np.float32).reshape(6, 2)
 IMAGE = np.arange(18, dtype=np.float32).reshape(6, 3)
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World.make(tmp_path)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+    if request.param == "sqlite":
+        return World.make(tmp_path)
+    server: Postgresql = request.getfixturevalue("postgresql")
+    return World.make(tmp_path, server.new_database())
 
 
 def joined(world: World, since_minutes: int = -1) -> RecentExamples:
@@ -106,6 +110,19 @@ def test_database_that_cannot_be_read_is_an_error_without_the_statement(url: str
         read_feedback(url, None)
 
     assert "SELECT" not in str(caught.value)
+
+
+def test_postgresql_that_is_away_is_an_error_without_its_password(
+    postgresql: Postgresql,
+) -> None:
+    url = postgresql.new_database().replace("postgres:@", "postgres:s3cret@")
+    postgresql.set_away(url, is_away=True)
+
+    with pytest.raises(FeedbackDatabaseError, match="not currently accepting") as caught:
+        read_feedback(url, None)
+
+    assert "s3cret" in url
+    assert "s3cret" not in str(caught.value)
 
 
 def test_weights_are_cut_at_ten_times_their_mean() -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,11 +25,15 @@ from tests.exporters.retraining.feedback_world import World, rows_of
 from tests.small_variant import write_small_recipe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from exporters.training import TrainedVariant
+    from tests.gateway.storage.databases import Postgresql
+
+_PATIENCE_S = 180.0
 
 pytestmark = pytest.mark.e2e
 
@@ -65,9 +73,11 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Live:
     return Live(folder, path, variant)
 
 
-def moved_world(live: Live, folder: Path, *, has_right_labels: bool) -> World:
+def moved_world(
+    live: Live, folder: Path, database: str | None = None, *, has_right_labels: bool
+) -> World:
     """Held-out features moved, those of each label its own way; labelled by users."""
-    world, rng = World.make(folder), np.random.default_rng(0)
+    world, rng = World.make(folder, database), np.random.default_rng(0)
     rows = live.variant.split.holdout
     truth_of = live.variant.table.label_indices[rows]
 
@@ -88,16 +98,54 @@ def moved_world(live: Live, folder: Path, *, has_right_labels: bool) -> World:
     return world
 
 
-def run(live: Live, world: World, monkeypatch: pytest.MonkeyPatch) -> int | str | None:
-    arguments = [
-        "exporters", "retrain", live.recipe, "--capture", world.capture, "--database",
-        world.database, "--workspace", live.folder / "workspace", "--model-repository",
-        live.repository, "--since", "2026-11-01", "--original-margin", "1",
+def arguments(live: Live, world: World) -> list[str]:
+    return [
+        "retrain", str(live.recipe), "--capture", str(world.capture), "--database", world.database,
+        "--workspace", str(live.folder / "workspace"), "--model-repository", str(live.repository),
+        "--since", "2026-11-01", "--original-margin", "1",
     ]  # fmt: skip
-    monkeypatch.setattr(sys, "argv", list(map(str, arguments)))
+
+
+def run(live: Live, world: World, monkeypatch: pytest.MonkeyPatch) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["exporters", *arguments(live, world)])
     with pytest.raises(SystemExit) as ending:
         main()
     return ending.value.code
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The command with `--every 1s`, and what it has said so far."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    @property
+    def said(self) -> str:
+        return (self.folder / "said").read_text()
+
+    @property
+    def errors(self) -> str:
+        return (self.folder / "errors").read_text()
+
+    def wait_for(self, is_so: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + _PATIENCE_S
+        while not is_so():
+            assert self.process.poll() is None, self.errors
+            assert time.monotonic() < deadline_s, (self.said, self.errors)
+            time.sleep(0.1)
+
+
+@contextmanager
+def schedule(live: Live, world: World, folder: Path) -> Iterator[Schedule]:
+    command = [sys.executable, "-m", "exporters", *arguments(live, world), "--every", "1s"]
+    with (folder / "said").open("wb") as said, (folder / "errors").open("wb") as errors:
+        process = subprocess.Popen(command, stdout=said, stderr=errors)
+    try:
+        yield Schedule(process, folder)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_labels_that_say_nothing_make_no_candidate(
@@ -112,14 +160,21 @@ def test_labels_that_say_nothing_make_no_candidate(
     assert sorted(live.repository.iterdir()) == before
 
 
-def test_feedback_on_moved_inputs_makes_a_proved_candidate_with_its_lineage(
-    live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_schedule_outlives_an_outage_of_postgresql_and_makes_a_proved_candidate(
+    live: Live, tmp_path: Path, postgresql: Postgresql
 ) -> None:
-    world = moved_world(live, tmp_path, has_right_labels=True)
+    world = moved_world(live, tmp_path, postgresql.new_database(), has_right_labels=True)
+    postgresql.set_away(world.database, is_away=True)
 
-    assert run(live, world, monkeypatch) == 0
+    with schedule(live, world, tmp_path) as running:
+        running.wait_for(lambda: "Again in 1 s" in running.said)
+        assert "The feedback cannot be read" in running.errors
+        assert not [each for each in live.manifests() if each.provenance.lineage]
+        postgresql.set_away(world.database, is_away=False)
+        running.wait_for(lambda: "It gets no traffic yet" in running.said)
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(timeout=_PATIENCE_S) == 0
 
-    printed = capsys.readouterr().out
     made = [each for each in live.manifests() if each.variant.startswith("shapes-r")]
     assert len(made) == 3
     for each in made:
@@ -135,4 +190,3 @@ def test_feedback_on_moved_inputs_makes_a_proved_candidate_with_its_lineage(
         f'"{made[0].variant}" = {{ weight = 0 }}'
         in next((live.folder / "workspace" / "runs").glob("shapes-r*/experiments.toml")).read_text()
     )
-    assert "It gets no traffic yet" in printed
