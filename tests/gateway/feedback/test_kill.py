@@ -147,7 +147,9 @@ def stored(database_url: str) -> set[str]:
     return keys
 
 
-def test_kill_of_the_gateway_loses_nothing_acknowledged(tmp_path: Path, keys_file: Path) -> None:
+def test_kill_of_the_gateway_with_sqlite_in_it_loses_nothing_acknowledged(
+    tmp_path: Path, keys_file: Path
+) -> None:
     url = sqlite_url(tmp_path)
     gateway = Gateway(url, keys_file)
     try:
@@ -164,7 +166,7 @@ def test_kill_of_the_gateway_loses_nothing_acknowledged(tmp_path: Path, keys_fil
     assert load.refused == set()
 
 
-def test_kill_of_the_database_loses_nothing_acknowledged(
+def test_kill_of_the_database_and_then_of_both_loses_nothing_acknowledged(
     postgresql: Postgresql, keys_file: Path
 ) -> None:
     url = postgresql.new_database()
@@ -173,10 +175,15 @@ def test_kill_of_the_database_loses_nothing_acknowledged(
     try:
         gateway.wait()
         with Load(gateway.port, ReceiptRing(read_receipt_keys(keys_file))) as load:
-            for _ in range(2):
-                load.wait_for_more()
-                postgresql.kill()
-                postgresql.revive()
+            load.wait_for_more()
+            postgresql.kill()
+            postgresql.revive()
+            load.wait_for_more()
+            gateway.kill()
+            postgresql.kill()
+            postgresql.revive()
+            gateway.start()
+            gateway.wait()
             load.wait_for_more()
     finally:
         gateway.kill()
