@@ -7,9 +7,6 @@ SHELL := bash
 VENV ?= .venv
 RECIPE ?= openmoji
 TEST_JOBS ?= 2
-# What has passed just now, as `.ci/run` says: `test` leaves out the tests of it.
-PASSED ?=
-DEPLOY_TESTS := tests/deploy/docker tests/deploy/compose tests/deploy/observability
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 REQUIREMENTS := pyproject.toml constraints.txt exporters/recipes/demo-requirements.txt
@@ -78,8 +75,7 @@ retrain: venv ## make a candidate of RECIPE from feedback of the last 30 days, o
 
 .PHONY: test
 test: export browser ## run the whole suite, the real Triton included
-	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile \
-		$(if $(filter deploy-check,$(PASSED)),$(DEPLOY_TESTS:%=--deselect %))
+	@$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 .PHONY: test-fast
 test-fast: venv browser ## run what needs no Triton
@@ -175,7 +171,7 @@ tools: venv ## fetch the programs that check deploy/ (helm, trivy, Prometheus, .
 .PHONY: deploy-check
 deploy-check: tools ## all static checks of deploy/: chart, images, compose file, alerts, dashboards
 	@$(BIN)/python -m deploy.helm check
-	@$(BIN)/python -m pytest -q $(DEPLOY_TESTS)
+	@$(BIN)/python -m pytest -q -m 'not e2e' tests/deploy/docker tests/deploy/compose tests/deploy/observability
 
 .PHONY: dashboards
 dashboards: venv ## write the dashboards' JSON from deploy/observability/boards

@@ -38,16 +38,3 @@ def test_ci_calls_the_checks_and_the_tests_and_nothing_else() -> None:
 
     subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=True)
     assert re.findall(r"for target in (.*);", script) == ["check deploy-check test"]
-
-
-def test_tests_that_deploy_check_runs_are_left_out_after_it_and_no_others() -> None:
-    def planned(target: str, passed: str) -> str:
-        command = ["make", "-n", target, f"PASSED={passed}"]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-
-    (checked,) = re.findall(r"pytest -q (.*)", planned("deploy-check", " check"))
-
-    assert "--deselect" not in planned("test", "")
-    left_out = re.findall(r"--deselect (\S+)", planned("test", " check deploy-check"))
-    assert left_out == checked.split()
-    assert all((ROOT / folder).is_dir() for folder in left_out)
