@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.api.admin import AdminApi
 from gateway.api.authentication import Authentication
+from gateway.api.direct import DirectRoutes
 from gateway.api.edge import Edge
 from gateway.api.feedback import FeedbackApi
 from gateway.api.feedback_summary import FeedbackSummaryApi
@@ -52,7 +53,15 @@ def create_app(parts: Collaborators) -> FastAPI:
         # Its own spans and logs would hold queries, and the texts of exceptions.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
+    classification = ClassificationApi(
+        parts.classifier,
+        parts.limits,
+        parts.entrance.rate_limits,
+        ImageUrls(parts.image_fetcher),
+        parts.metrics,
+    )
     # Added last is outermost: the edge sees what those within it refuse.
+    app.add_middleware(DirectRoutes, posts=classification.posts())
     app.add_middleware(
         Gate, entrance=parts.entrance, batch_budget_s=parts.settings.batch_budget_ms / 1000
     )
@@ -62,15 +71,7 @@ def create_app(parts: Collaborators) -> FastAPI:
         access_log=parts.access_log,
         is_draining=lambda: parts.readiness.is_draining,
     )
-    app.include_router(
-        ClassificationApi(
-            parts.classifier,
-            parts.limits,
-            parts.entrance.rate_limits,
-            ImageUrls(parts.image_fetcher),
-            parts.metrics,
-        ).routes()
-    )
+    app.include_router(classification.routes())
     app.include_router(
         LabelSetsApi(
             parts.label_sets,

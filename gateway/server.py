@@ -43,6 +43,10 @@ if TYPE_CHECKING:
 
 _LOG: Final = logging.getLogger(__name__)
 _LAST_READ_S: Final = 0.1
+_TICK_S: Final = 1.0
+_GC_OBJECTS: Final = 20_000
+"""New objects after which the collector looks; at Python's 700 it looks during each request, and
+finds nothing, for what a request makes ends with it."""
 
 
 class _HttpServer(uvicorn.Server):
@@ -56,11 +60,23 @@ class _HttpServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, protocol: Callable[..., asyncio.Protocol]) -> None:
         super().__init__(config)
         self._protocol = protocol
+        self._ending = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leaves the signals to `serve`."""
         yield
+
+    def end(self) -> None:
+        """Lets `serve` drain and return."""
+        self.should_exit = True
+        self._ending.set()
+
+    async def main_loop(self) -> None:
+        """Keeps the date of answers; uvicorn's own loop wakes ten times a second for it."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), _TICK_S)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops to accept, then gives requests already on their way the time to be read.
@@ -179,6 +195,7 @@ async def _run_servers(
     # What was made so far lives as long as the process; the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(_GC_OBJECTS)
     async with asyncio.TaskGroup() as tasks:
         polling = tasks.create_task(parts.watch.run())
         watched = parts.watching.start(tasks)
@@ -232,7 +249,7 @@ def _log_started(ports: Ports) -> None:
 
 async def _drain(
     parts: Collaborators,
-    http_server: uvicorn.Server,
+    http_server: _HttpServer,
     serving: asyncio.Task[None],
     grpc_server: GrpcServer,
 ) -> None:
@@ -240,7 +257,7 @@ async def _drain(
     parts.readiness.begin_drain()
     await grpc_server.end_health()
     await asyncio.sleep(parts.settings.drain_delay_s)
-    http_server.should_exit = True
+    http_server.end()
     await asyncio.gather(serving, grpc_server.stop(parts.settings.drain_timeout_s))
 
 

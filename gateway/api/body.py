@@ -1,4 +1,4 @@
-"""Reads the body of an HTTP request within a limit, and notices when the client goes away.
+"""Reads the body of an HTTP request within a limit of size and of time.
 
 A body that says it is too large is refused before it is read; one that turns out to be, while it
 is. Nothing is spooled to disk.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gateway.errors import (
     ClientDisconnectedError,
@@ -20,7 +20,6 @@ from gateway.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from types import TracebackType
 
     from starlette.requests import Request
 
@@ -78,44 +77,6 @@ async def receive_timeout(deadline: Deadline) -> AsyncIterator[None]:
             yield
     except TimeoutError as error:
         raise RequestTimeoutError("body", deadline.budget_s) from error
-
-
-class CancelOnDisconnect:
-    """Cancels the work within when the client goes away: Triton then drops what is still queued.
-
-    To be entered after the body was read: the next message can only be the disconnect.
-
-    Raises:
-        ClientDisconnectedError: on leaving, when that happened.
-    """
-
-    def __init__(self, request: Request) -> None:
-        self._receive = request.receive
-        self._is_gone = False
-        self._worker: asyncio.Task[Any] | None = None
-
-    async def __aenter__(self) -> None:
-        """Starts to watch."""
-        self._worker = asyncio.current_task()
-        self._watcher = asyncio.create_task(self._watch())
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Stops to watch."""
-        self._watcher.cancel()
-        if self._is_gone and self._worker is not None:
-            self._worker.uncancel()
-            raise ClientDisconnectedError from None
-
-    async def _watch(self) -> None:
-        message = await self._receive()
-        if message["type"] == "http.disconnect" and self._worker is not None:
-            self._is_gone = True
-            self._worker.cancel()
 
 
 def _body_too_large(limit_bytes: int, actual_bytes: int | None = None) -> PayloadTooLargeError:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from gateway.api.connections import ConnectionEnd, Connections
+from gateway.api.departure import DEPARTURE_KEY, Departure
+from gateway.api.joined_writes import JoinedWrites
 from gateway.api.problems import MEDIA_TYPE, to_problem
 from gateway.errors import GatewayError, HeadTooLargeError, OverloadedError, RequestTimeoutError
 
@@ -42,10 +44,12 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._is_in_head = True
         self._head_bytes = 0
         self._unwanted_bytes = 0
+        self._departure = Departure()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called once, first."""
         super().connection_made(transport)
+        self._joined = JoinedWrites(transport, self.loop)
         if not self._all.enter(self):
             self._refuse(OverloadedError())
             return
@@ -58,6 +62,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._stop()
         self.resume_writing()
         super().connection_lost(exc)
+        self._departure.happen()
 
     def data_received(self, data: bytes) -> None:
         """Called with what has arrived."""
@@ -89,7 +94,9 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         else:
             self._all.busy(self)
             self._start(self._limits.body_timeout_s, ConnectionEnd.BODY_LATE)
+            self.scope[DEPARTURE_KEY] = self._departure  # type: ignore[typeddict-unknown-key]
             super().on_headers_complete()
+            self.cycle.transport = self._joined  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         """Called by the parser with a part of the body; after the answer it is dropped."""

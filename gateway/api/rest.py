@@ -15,7 +15,8 @@ from gateway.admission.forecast import WorkKind
 from gateway.api import json_body, multipart
 from gateway.api.answers import classification_answer
 from gateway.api.authentication import principal_of
-from gateway.api.body import CancelOnDisconnect, read_body, read_chunks, receive_timeout
+from gateway.api.body import read_body, read_chunks, receive_timeout
+from gateway.api.departure import CancelOnDisconnect
 from gateway.api.edge import observation_of
 from gateway.api.envelope import EnvelopeLimits, Item, RequestOrigin, to_request
 from gateway.api.gate import BATCH_PATH, CLASSIFY_PATH, ticket_of
@@ -29,10 +30,11 @@ from gateway.telemetry.tracing import names
 from gateway.telemetry.tracing.span import stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gateway.admission.admission import Ticket
     from gateway.admission.rate_limits import RateLimits
+    from gateway.api.direct import Endpoint
     from gateway.api.image_urls import ImageUrls
     from gateway.api.observation import Observation
     from gateway.classification.live import LiveClassifier
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from gateway.telemetry.metrics import Metrics
 
 _JSON: Final = "application/json"
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes one each time
 _MULTIPART: Final = "multipart/form-data"
 
 
@@ -95,6 +98,10 @@ class ClassificationApi:
         self._max_json_bytes = json_body.max_json_bytes(limits)
         self._max_multipart_bytes = multipart.max_body_bytes(limits)
 
+    def posts(self) -> Mapping[str, Endpoint]:
+        """Returns what answers each path, for `DirectRoutes`."""
+        return {CLASSIFY_PATH: self.classify, BATCH_PATH: self.classify_batch}
+
     def routes(self) -> APIRouter:
         """Returns the routes, documented by hand: the bodies are read from the socket."""
         router = APIRouter(tags=["classification"])
@@ -127,7 +134,7 @@ class ClassificationApi:
         item = await self._image_urls.fetch_admitted(item, ticket)
         job = await self._prepare(item, _origin(request), observation)
         ticket.start(job.kinds, job.places)
-        async with CancelOnDisconnect(request):
+        with CancelOnDisconnect(request):
             answer = await self._answer(job, ticket)
         return _json_response(answer)
 
@@ -145,8 +152,11 @@ class ClassificationApi:
         jobs = [await self._try_prepare(item, origin, observation) for item in items]
         if good := [job for job in jobs if isinstance(job, _Job)]:
             _start(ticket, good)
-        async with CancelOnDisconnect(request), asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._batch_entry(job, observation, ticket)) for job in jobs]
+        with CancelOnDisconnect(request):
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._batch_entry(job, observation, ticket)) for job in jobs
+                ]
         return _json_response({"items": [task.result() for task in tasks]})
 
     async def _read_item(self, request: Request) -> Item:
@@ -227,4 +237,4 @@ def _require_media_type(request: Request, *accepted: str) -> str:
 
 
 def _json_response(answer: dict[str, Any]) -> Response:
-    return Response(json.dumps(answer, ensure_ascii=False).encode(), media_type=_JSON)
+    return Response(_ENCODE(answer).encode(), media_type=_JSON)

@@ -60,6 +60,7 @@ class ReceiptRing:
         self._by_fingerprint = {_fingerprint(each): each for each in keys.keys}
         # The last that began to sign: of equals the one further down in the file.
         self._by_start = sorted(keys.keys, key=lambda each: each.signs_from)
+        self._heads = {each: _VERSION + _fingerprint(each) for each in keys.keys}
 
     def __len__(self) -> int:
         return len(self._keys.keys)
@@ -72,7 +73,7 @@ class ReceiptRing:
     def sign(self, receipt: Receipt) -> SignedReceipt:
         """Makes the text of a receipt."""
         key = self._signing_key()
-        head = _VERSION + _fingerprint(key)
+        head = self._heads[key]
         payload = encode(receipt)
         tag = _tag(key, head, payload)
         text = base64.urlsafe_b64encode(head + tag + payload).rstrip(b"=").decode()

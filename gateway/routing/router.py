@@ -78,6 +78,8 @@ class Router:
         self._clock = clock
         self._gates: Mapping[tuple[str, str], str] = {}
         self._gates_of: tuple[Catalog, Plan] | None = None
+        self._defaults: dict[VariantKind, Decision] = {}
+        self._defaults_of: tuple[Catalog, Traffic] | None = None
         self._suspended_until_s: dict[tuple[str, str], float] = {}
         self._held_back: frozenset[tuple[str, str]] = frozenset()
 
@@ -181,6 +183,15 @@ class Router:
         return self._gates
 
     def _default(self, catalog: Catalog, traffic: Traffic, kind: VariantKind) -> Decision:
+        # As with the gates; most requests ask for it.
+        known = self._defaults_of
+        if known is None or known[0] is not catalog or known[1] is not traffic:
+            self._defaults, self._defaults_of = {}, (catalog, traffic)
+        if (decision := self._defaults.get(kind)) is None:
+            decision = self._defaults[kind] = self._find_default(catalog, traffic, kind)
+        return decision
+
+    def _find_default(self, catalog: Catalog, traffic: Traffic, kind: VariantKind) -> Decision:
         promoted = catalog.variants.get(traffic.promoted or "")
         if promoted is not None and promoted.kind is kind:
             return Decision(promoted, Reason.PROMOTED)

@@ -73,6 +73,7 @@ class _Pace:
 
     opened_s: float
     seen: int = 0
+    drawn: int = 0
     ratio: float = 1.0
 
 
@@ -134,9 +135,12 @@ class DriftWatch:
         if now_s - pace.opened_s >= self._policy.seconds:
             wanted = _MARGIN * self._policy.items
             pace.ratio = min(1.0, wanted / pace.seen) if pace.seen else 1.0
-            pace.opened_s, pace.seen = now_s, 0
+            pace.opened_s, pace.seen, pace.drawn = now_s, 0, 0
         pace.seen += 1
-        return self._random() < pace.ratio
+        if pace.drawn >= _MARGIN * self._policy.items or self._random() >= pace.ratio:
+            return False
+        pace.drawn += 1
+        return True
 
     def add(self, stream: Stream, item: WatchedItem) -> None:
         """Puts an answer that was drawn into its window; one that is full passes it over."""
