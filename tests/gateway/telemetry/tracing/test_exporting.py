@@ -18,7 +18,7 @@ from deploy.local.triton_server import free_ports
 from gateway.start_errors import TracingError
 from gateway.telemetry.trace_metrics import TraceMetrics
 from gateway.telemetry.tracing.exporting import make_tracer
-from tests.gateway.pod.test_pod import running_pod
+from tests.gateway.pod.pods import running_pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
