@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-EXTRAS: Final = {"gateway": "gateway", "exporters": "exporters", "triton": "serving"}
+EXTRAS: Final = {
+    # All that its settings can switch on: a pod whose settings ask for more does not start.
+    "gateway": ("gateway", "capture", "tracing"),
+    "exporters": ("exporters",),
+    "triton": ("serving",),
+}
 """Which of the project's extras each image is made of."""
 
 _PROJECT: Final = "diptych"
@@ -52,9 +57,9 @@ def _pins(lines: Iterable[str]) -> dict[str, str]:
     return {canonicalize_name(line.partition("==")[0]): line for line in pinned}
 
 
-def _closure(extra: str, extras: Mapping[str, list[str]]) -> set[str]:
-    """Follows requirements from one extra of the project to all packages it comes to."""
-    waiting = deque((Requirement(line), "") for line in extras[extra])
+def _closure(begun: Iterable[str], extras: Mapping[str, list[str]]) -> set[str]:
+    """Follows requirements from extras of the project to all packages they come to."""
+    waiting = deque((Requirement(line), "") for extra in begun for line in extras[extra])
     seen: set[tuple[str, str]] = set()
     while waiting:
         wanted, of_extra = waiting.popleft()

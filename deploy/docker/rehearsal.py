@@ -109,6 +109,7 @@ class _InstalledGateway(Service):
     python: Path
     http_port: int
     grpc_port: int
+    capture_folder: Path
 
     @property
     def endpoint(self) -> Endpoint:
@@ -123,6 +124,10 @@ class _InstalledGateway(Service):
                 "PATH": os.defpath,
                 "DIPTYCH_GATEWAY_HTTP_PORT": str(self.http_port),
                 "DIPTYCH_GATEWAY_GRPC_PORT": str(self.grpc_port),
+                # What needs packages of its own and is off unless it is asked for.
+                "DIPTYCH_GATEWAY_HAS_TRACING": "true",
+                "DIPTYCH_GATEWAY_CAPTURE_FOLDER": str(self.capture_folder),
+                "DIPTYCH_GATEWAY_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
             },
         )
 
@@ -133,6 +138,7 @@ def _start_gateway(python: Path, folder: Path) -> None:
         python=python,
         http_port=http_port,
         grpc_port=grpc_port,
+        capture_folder=folder / "capture",
         log_path=folder / "gateway.log",
     )
     _start("gateway", gateway)

@@ -69,6 +69,14 @@ def test_package_list_is_what_the_project_needs(image: str) -> None:
     assert written == package_list(image, ROOT), "run: python -m deploy.docker"
 
 
+def test_gateway_has_what_the_charts_settings_switch_on() -> None:
+    lines = (FOLDER / "gateway-packages.txt").read_text(encoding="utf-8").splitlines()
+    names = {line.partition("==")[0] for line in lines}
+
+    # Capture, traces, PostgreSQL.
+    assert {"pyarrow", "opentelemetry-sdk", "psycopg-binary"} <= names
+
+
 def test_gateway_has_no_model_code() -> None:
     lines = (FOLDER / "gateway-packages.txt").read_text(encoding="utf-8").splitlines()
     names = {line.partition("==")[0].lower() for line in lines}
