@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from deploy.helm.objects import Chart, is_selected, title
@@ -80,6 +81,22 @@ def monitors_find_services(chart: Chart) -> Iterator[tuple[str, str]]:
                     yield title(monitor), f"{title(service)} has no port {endpoint['port']}"
 
 
+def alerts_find_their_jobs(chart: Chart) -> Iterator[tuple[str, str]]:
+    """A job that rules go by is scraped under that name, where the chart says what is scraped."""
+    jobs = {
+        relabeling["replacement"]
+        for monitor in chart.of_kind("ServiceMonitor")
+        for endpoint in monitor["spec"]["endpoints"]
+        for relabeling in endpoint.get("relabelings", ())
+        if relabeling["targetLabel"] == "job"
+    }
+    for document in chart.of_kind("PrometheusRule") if jobs else ():
+        patterns = re.findall(r'job=~"([^"]+)"', str(document["spec"]["groups"]))
+        for pattern in dict.fromkeys(patterns):
+            if not any(re.fullmatch(pattern, job) for job in jobs):
+                yield title(document), f"nothing is scraped as the job {pattern}, which it goes by"
+
+
 def routes_lead_to_services(chart: Chart) -> Iterator[tuple[str, str]]:
     """An Ingress and a route lead to a Service and a port that exist."""
     for document in chart.of_kind("Ingress", "HTTPRoute", "GRPCRoute"):
@@ -106,5 +123,6 @@ RULES: Final = (
     services_reach_ports,
     probes_reach_ports,
     monitors_find_services,
+    alerts_find_their_jobs,
     routes_lead_to_services,
 )

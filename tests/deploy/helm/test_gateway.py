@@ -11,7 +11,7 @@ from tests.deploy.helm.rendered import chart, environment, only, pod_spec
 
 
 @pytest.mark.parametrize(
-    "feature", ["default", "pools", "experiments", "database", "feedback", "gpu-only"]
+    "feature", ["default", "pools", "experiments", "database", "feedback", "gpu-only", "retraining"]
 )
 def test_gateway_accepts_the_environment_that_it_is_given(
     feature: str, monkeypatch: pytest.MonkeyPatch

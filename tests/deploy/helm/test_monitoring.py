@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 import yaml
 
 from deploy.helm.bundle import OBSERVABILITY
@@ -35,6 +36,24 @@ def test_shared_memory_is_watched_where_it_is_mounted() -> None:
     assert exporter["volumeMounts"] == [
         {"name": mounts[SHARED_MEMORY], "mountPath": SHARED_MEMORY, "readOnly": True}
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "is_watched"),
+    [
+        ((), False),
+        (("prometheus.rules.enabled=true",), True),  # one of them is about it
+        (("prometheus.sharedMemory.enabled=true",), True),
+        (("prometheus.rules.enabled=true", "prometheus.sharedMemory.enabled=false"), False),
+    ],
+    ids=["default", "rules", "asked for", "rules, declined"],
+)
+def test_shared_memory_is_watched_with_the_rules_unless_the_values_say_otherwise(
+    values: tuple[str, ...], is_watched: bool
+) -> None:
+    containers = pod_spec(chart("default", *values), "-triton-cpu")["containers"]
+
+    assert [each["name"] for each in containers] == ["triton", "shared-memory"][: 1 + is_watched]
 
 
 def test_metrics_keep_labels_that_the_operator_has_too() -> None:
@@ -69,15 +88,3 @@ def test_every_dashboard_becomes_a_config_map_that_grafana_finds() -> None:
     }
 
     assert found == originals
-
-
-def test_retraining_runs_in_the_claims_that_the_values_name() -> None:
-    job = only(chart("retraining"), "CronJob", "-retraining")["spec"]
-    spec = job["jobTemplate"]["spec"]["template"]["spec"]
-
-    (container,) = spec["containers"]
-    assert container["command"] == ["python", "-m", "exporters", "retrain"]
-    assert container["args"] == ["/etc/diptych/recipes/mine.toml", "--since=14d", "--seed=7"]
-    claims = {v["name"]: v["persistentVolumeClaim"]["claimName"] for v in spec["volumes"][:2]}
-    assert claims == {"models": "diptych-models", "workspace": "diptych-workspace"}
-    assert job["concurrencyPolicy"] == "Forbid"

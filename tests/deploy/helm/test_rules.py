@@ -80,6 +80,13 @@ FAULTS: list[tuple[str, str, str, str, Any]] = [
         lambda d: d["spec"]["endpoints"][0].update(port="http"),
     ),
     (
+        "alerts-find-their-jobs",
+        "monitoring",
+        "ServiceMonitor",
+        "-triton",
+        lambda d: d["spec"]["endpoints"].pop(1),  # that of /dev/shm
+    ),
+    (
         "routes-lead-to-services",
         "gateway-api",
         "GRPCRoute",

@@ -82,6 +82,8 @@ def test_values_that_mean_nothing_are_refused_by_both_helms(tool: str, value: st
         ("default", 'models.source="s3"', "cpuPool.models.digest is empty"),
         ("default", 'models.source="oci"', "models.oci.image is empty"),
         ("s3", "retraining.enabled=true", "publishes into the claim"),
+        ("retraining", 'gateway.capture.existingClaim=""', "nothing to train on"),
+        ("retraining", 'gateway.database.existingSecret=""', "labels come from"),
         ("ingress", 'gatewayApi={"enabled":true,"parentRefs":[{"name":"x"}]}', "one of them"),
         ("ingress", 'ingress.grpc.tlsSecret=""', "TLS only"),
         ("gateway-api", "gatewayApi.parentRefs=[]", "name the Gateway"),

@@ -29,6 +29,9 @@
 - name: DIPTYCH_GATEWAY_RECEIPT_KEYS_FILE
   value: /etc/diptych/receipts/{{ $gateway.receipts.key }}
 {{- end }}
+{{- if $gateway.capture.existingClaim }}
+{{- include "diptych.captureEnv" . }}
+{{- end }}
 {{- with $gateway.tracing }}
 {{- if .enabled }}
 - name: DIPTYCH_GATEWAY_HAS_TRACING
@@ -49,6 +52,12 @@
 {{- with $gateway.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{- /* Where the gateway writes features and retraining reads them. */ -}}
+{{- define "diptych.captureEnv" }}
+- name: DIPTYCH_GATEWAY_CAPTURE_FOLDER
+  value: /var/lib/diptych/capture
 {{- end -}}
 
 {{- define "diptych.databaseEnv" -}}

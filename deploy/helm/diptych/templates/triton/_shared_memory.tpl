@@ -1,3 +1,10 @@
+{{- /* "true" where it is to be: as the values say, or with the rules that need it. Argument: root. */ -}}
+{{- define "diptych.hasSharedMemoryExporter" -}}
+{{- with .Values.prometheus -}}
+{{- if kindIs "bool" .sharedMemory.enabled | ternary .sharedMemory.enabled .rules.enabled }}true{{ end -}}
+{{- end -}}
+{{- end -}}
+
 {{- /* A container that tells Prometheus how full Triton's /dev/shm is. Argument: root. */ -}}
 {{- define "diptych.sharedMemoryExporter" -}}
 - name: shared-memory
