@@ -95,7 +95,7 @@ def _other_values(leaf: Value) -> Iterator[str]:
     kinds = schema.get("type", "string")
     if "enum" in schema:
         yield from (json.dumps(each) for each in schema["enum"] if each != leaf.default)
-    elif leaf.default is True or leaf.default is False:
+    elif "boolean" in kinds or isinstance(leaf.default, bool):
         yield from ("true", "false")
     elif "integer" in kinds or "number" in kinds:
         yield json.dumps((leaf.default or 0) + 17)
