@@ -36,12 +36,13 @@ class Stack:
 
 
 @contextmanager
-def running_stack(repository: Path, variant: str, log_folder: Path) -> Iterator[Stack]:
-    """Starts both, yields when both are ready, and stops both."""
+def running_stack(repository: Path, variant: str | list[str], log_folder: Path) -> Iterator[Stack]:
+    """Starts both with one variant or several, yields when both are ready, and stops both."""
+    variants = [variant] if isinstance(variant, str) else variant
     triton_http, triton_grpc, triton_metrics, http, grpc = free_ports(5)
     triton = BundledTriton(
         repository=repository,
-        models=select(repository, [variant]).models,
+        models=select(repository, variants).models,
         http_port=triton_http,
         grpc_port=triton_grpc,
         metrics_port=triton_metrics,
