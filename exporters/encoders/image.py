@@ -1,4 +1,4 @@
-"""Image encoders: transformers vision checkpoints and EfficientNet-Lite."""
+"""Image encoders: checkpoints of transformers and of timm, and EfficientNet-Lite."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from torch import nn
 
 from exporters.checkpoints import find_checkpoint
 from exporters.digests import digest_of_json
-from exporters.encoders import efficientnet_lite, vision_models
+from exporters.encoders import efficientnet_lite, timm_models, vision_models
 from exporters.errors import EncoderError
 
 if TYPE_CHECKING:
+    from exporters.checkpoints import Checkpoint
     from exporters.encoders.encoded import Encoded
     from exporters.encoders.pixels import ImageNetwork
     from exporters.preprocessing.images import ImagePreprocessing
@@ -92,8 +93,7 @@ def load_image_encoder(recipe: ImageEncoderRecipe) -> ImageEncoder:
         MissingRequirementError, DownloadError: see `find_checkpoint`.
     """
     checkpoint = find_checkpoint(recipe)
-    family = efficientnet_lite if efficientnet_lite.is_one(checkpoint) else vision_models
-    network = family.load(checkpoint, recipe)
+    network = _load_network(checkpoint, recipe)
     module = NormalisedImageModel(network).eval()
     module.requires_grad_(requires_grad=False)
     pooled, sequence = _encode_black(checkpoint.name, module, network.preprocessing)
@@ -108,6 +108,14 @@ def load_image_encoder(recipe: ImageEncoderRecipe) -> ImageEncoder:
             [*network.identity, asdict(network.preprocessing), asdict(network.normalisation)]
         ),
     )
+
+
+def _load_network(checkpoint: Checkpoint, recipe: ImageEncoderRecipe) -> ImageNetwork:
+    if efficientnet_lite.is_one(checkpoint):
+        return efficientnet_lite.load(checkpoint, recipe)
+    if timm_models.is_one(checkpoint):
+        return timm_models.load(checkpoint, recipe)
+    return vision_models.load(checkpoint, recipe)
 
 
 def _encode_black(

@@ -8,17 +8,16 @@ known here is refused and not skipped.
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from exporters.encoders.pixels import Normalisation
+from exporters.encoders.preprocessing_proof import prove_preprocessing
+from exporters.encoders.torchvision_import import make_torchvision_importable
 from exporters.errors import EncoderError
-from exporters.preprocessing.images import ImagePreprocessing, Resample, decode_image
+from exporters.preprocessing.images import ImagePreprocessing, Resample
 
 if TYPE_CHECKING:
     from exporters.checkpoints import Checkpoint
@@ -37,9 +36,6 @@ _RESAMPLE: Final[dict[int, Resample]] = {
 }
 # ConvNeXt's processor crops below this edge and stretches from it on.
 _CONVNEXT_STRETCHED_EDGE: Final = 384
-# Both sides start from the same 8-bit pixels. A handful of fp32 roundings (6e-8 each) lie between
-# the two orders of scaling; one wrong level of 255 would be some hundred times as much.
-_RELATIVE_TOLERANCE: Final = 2e-6
 
 
 @dataclass(frozen=True)
@@ -79,11 +75,18 @@ def read_processor(
         max_pixels=recipe.max_pixels,
     )
     normalisation = _normalisation(processor)
-    _prove(checkpoint, processor, preprocessing, normalisation)
+    prove_preprocessing(
+        checkpoint.name,
+        type(processor).__name__,
+        lambda image: np.asarray(processor(images=image, return_tensors="np")["pixel_values"][0]),
+        preprocessing,
+        normalisation,
+    )
     return preprocessing, normalisation
 
 
 def _load(checkpoint: Checkpoint) -> Any:  # noqa: ANN401  # transformers names no common type
+    make_torchvision_importable()
     from transformers import AutoImageProcessor
 
     if not any((checkpoint.folder / name).is_file() for name in PROCESSOR_FILES):
@@ -128,38 +131,3 @@ def _normalisation(processor: Any) -> Normalisation:  # noqa: ANN401
         (float(mean[0]), float(mean[1]), float(mean[2])),
         (float(std[0]), float(std[1]), float(std[2])),
     )
-
-
-def _prove(
-    checkpoint: Checkpoint,
-    processor: Any,  # noqa: ANN401
-    preprocessing: ImagePreprocessing,
-    normalisation: Normalisation,
-) -> None:
-    """Compares both ways on noise, wide and tall, larger and smaller than the result."""
-    rng = np.random.default_rng(0)
-    height, width = preprocessing.height, preprocessing.width
-    for shape in ((height + 31, 2 * width + 7), (2 * height + 9, width // 2 + 5)):
-        image = Image.fromarray(rng.integers(0, 256, (*shape, 3), dtype=np.uint8))
-        expected = np.asarray(processor(images=image, return_tensors="np")["pixel_values"][0])
-        actual = _planes(image, preprocessing, normalisation)
-        tolerance = _RELATIVE_TOLERANCE * max(1.0, float(np.abs(expected).max()))
-        is_equal = expected.shape == actual.shape and np.abs(expected - actual).max() <= tolerance
-        if not is_equal:
-            raise EncoderError(
-                checkpoint.name,
-                f"its {type(processor).__name__} prepares images in a way that is not supported",
-            )
-
-
-def _planes(
-    image: Image.Image, preprocessing: ImagePreprocessing, normalisation: Normalisation
-) -> npt.NDArray[np.float32]:
-    """What reaches the network, float32 (3, height, width)."""
-    file = io.BytesIO()
-    image.save(file, "BMP")
-    size = replace(preprocessing, max_pixels=image.width * image.height)
-    pixels = decode_image(file.getvalue(), size).astype(np.float32)
-    mean, std = (np.array(each, np.float32) for each in (normalisation.mean, normalisation.std))
-    planes: npt.NDArray[np.float32] = ((pixels - mean) / std).transpose(2, 0, 1)
-    return planes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import nn
 
+from exporters.encoders.torchvision_import import make_torchvision_importable
 from exporters.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def load_tower(checkpoint: Checkpoint, family: Family) -> Tower:
         EncoderError: there are no safetensors, transformers cannot load them, or they hold no
             weights for this tower.
     """
+    make_torchvision_importable()
     import transformers
     from transformers.utils import logging
 

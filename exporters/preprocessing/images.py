@@ -68,6 +68,8 @@ class ImagePreprocessing:
         max_pixels: images with more pixels are refused before they are decoded.
         stretched_height, stretched_width: without `shortest_edge`, resize to these many pixels,
             whatever the image's proportions, and crop the centre to (height, width).
+        crop_rounding: where an odd number of pixels is to be cropped, the smaller half comes from
+            the left and the top (`down`), or the even half does (`even`), as torchvision does it.
     """
 
     height: int
@@ -78,6 +80,7 @@ class ImagePreprocessing:
     max_pixels: int
     stretched_height: int | None = None
     stretched_width: int | None = None
+    crop_rounding: Literal["down", "even"] = "down"
 
     @classmethod
     def from_fields(cls, fields: dict[str, Any]) -> Self:
@@ -208,10 +211,16 @@ def _resize(image: Image.Image, preprocessing: ImagePreprocessing) -> Image.Imag
     resized = image if image.size == size else image.resize(size, resample)
     if size == target:
         return resized
-    left = (size[0] - target[0]) // 2
-    top = (size[1] - target[1]) // 2
+    left, top = (
+        _half(side - wanted, preprocessing.crop_rounding)
+        for side, wanted in zip(size, target, strict=True)
+    )
     # Beyond the border, where the crop is larger than the image, Pillow pads with black.
     return resized.crop((left, top, left + target[0], top + target[1]))
+
+
+def _half(pixels: int, rounding: Literal["down", "even"]) -> int:
+    return pixels // 2 if rounding == "down" else round(pixels / 2)
 
 
 def _stretched_size(preprocessing: ImagePreprocessing) -> tuple[int, int]:

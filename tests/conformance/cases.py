@@ -10,6 +10,7 @@ import transformers
 
 from tests.conformance.small_models import build_model
 from tests.conformance.small_tokenizers import TOKENIZERS
+from tests.conformance.timm_cases import TIMM_CASES, TimmCase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,16 +204,19 @@ CASES = (
         image_size=96,
     ),
 )
-"""All of them, a family's cases side by side."""
+"""Those of transformers, a family's cases side by side."""
+
+EVERY_CASE: tuple[Case | TimmCase, ...] = (*CASES, *TIMM_CASES)
+"""All of them, those of timm too."""
 
 
-def third(number: int) -> tuple[Case, ...]:
+def third(number: int) -> tuple[Case | TimmCase, ...]:
     """One third of the cases, a mix of text and image: every third family, with both its sizes.
 
     Args:
         number: 0, 1 or 2.
     """
-    return tuple(case for index, case in enumerate(CASES) if index // 2 % THIRDS == number)
+    return tuple(case for index, case in enumerate(EVERY_CASE) if index // 2 % THIRDS == number)
 
 
 def third_of_the_day() -> int:

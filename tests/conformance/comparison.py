@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,15 +19,16 @@ from exporters.repository.publish import write_model
 from exporters.repository.variant_models import image_encoder_folder, text_encoder_folder
 from gateway.contract import tensors
 from tests.conformance import reference
+from tests.conformance.cases import Case
 from tests.conformance.samples import TEXTS, jpeg_files
+from tests.conformance.timm_cases import TimmCase
+from tests.timm_packages import run_with_timm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     import numpy.typing as npt
-
-    from tests.conformance.cases import Case
 
 TARGET = "embedded"
 
@@ -39,6 +41,8 @@ LEAST_SPREAD = 1000 * RELATIVE_TOLERANCE
 
 _CONCURRENT_REQUESTS = 4
 _READY_TIMEOUT_S = 240.0
+_TIMM_TIMEOUT_S = 240.0
+_TARGET = TargetRecipe(image_instances=1)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Comparison:
         difference: largest difference between served and reference.
     """
 
-    case: Case
+    case: Case | TimmCase
     samples: int
     largest: float
     spread: float
@@ -66,7 +70,7 @@ class Comparison:
         return self.difference <= RELATIVE_TOLERANCE * scale and self.spread >= LEAST_SPREAD
 
 
-def compare(cases: Sequence[Case], folder: Path) -> list[Comparison]:
+def compare(cases: Sequence[Case | TimmCase], folder: Path) -> list[Comparison]:
     """Compares cases.
 
     Args:
@@ -81,15 +85,19 @@ def compare(cases: Sequence[Case], folder: Path) -> list[Comparison]:
     repository = folder / "repository"
     repository.mkdir()
     with progress("Exporting", len(cases)) as advance:
-        models = []
+        models = _export_with_timm(
+            [each.name for each in cases if isinstance(each, TimmCase)], folder
+        )
+        advance(len(models))
         for case in cases:
-            models.append(_export(case, folder, repository))
-            advance()
+            if isinstance(case, Case):
+                models[case.name] = _export(case, folder, repository)
+                advance()
     http_port, grpc_port, metrics_port = free_ports(3)
     with (
         BundledTriton(
             repository=repository,
-            models=models,
+            models=list(models.values()),
             http_port=http_port,
             grpc_port=grpc_port,
             metrics_port=metrics_port,
@@ -100,8 +108,8 @@ def compare(cases: Sequence[Case], folder: Path) -> list[Comparison]:
         progress("Comparing", len(cases)) as advance,
     ):
         comparisons = []
-        for case, model in zip(cases, models, strict=True):
-            comparisons.append(_compare(case, folder / case.name, client, model))
+        for case in cases:
+            comparisons.append(_compare(case, folder / case.name, client, models[case.name]))
             advance()
     return comparisons
 
@@ -109,29 +117,56 @@ def compare(cases: Sequence[Case], folder: Path) -> list[Comparison]:
 def _export(case: Case, folder: Path, repository: Path) -> str:
     checkpoint, graph = folder / case.name, folder / f"{case.name}.onnx"
     case.save(checkpoint)
-    target = TargetRecipe(image_instances=1)
-    if case.modality == "text":
-        text_recipe = TextEncoderRecipe.model_validate(
-            {"folder": checkpoint, "max_tokens": case.max_tokens}
-        )
-        text_encoder = load_text_encoder(text_recipe)
-        export_text_encoder(text_encoder, graph)
-        model_folder = text_encoder_folder(text_encoder, graph, target)
-    else:
-        image_recipe = ImageEncoderRecipe.model_validate(
-            {"folder": checkpoint, "jpeg_decode": "full"}
-        )
-        image_encoder = load_image_encoder(image_recipe)
-        export_image_encoder(image_encoder, graph)
-        model_folder = image_encoder_folder(image_encoder, graph, target)
+    if case.modality == "image":
+        return export_image_case(case.name, folder, repository)
+    recipe = TextEncoderRecipe.model_validate({"folder": checkpoint, "max_tokens": case.max_tokens})
+    encoder = load_text_encoder(recipe)
+    export_text_encoder(encoder, graph)
+    model_folder = text_encoder_folder(encoder, graph, _TARGET)
     write_model(model_folder, repository)
     return model_folder.model.name
 
 
+def export_image_case(name: str, folder: Path, repository: Path) -> str:
+    """Exports the image checkpoint `folder`/`name` into a model repository.
+
+    Returns:
+        The model's name.
+    """
+    graph = folder / f"{name}.onnx"
+    recipe = ImageEncoderRecipe.model_validate({"folder": folder / name, "jpeg_decode": "full"})
+    encoder = load_image_encoder(recipe)
+    export_image_encoder(encoder, graph)
+    model_folder = image_encoder_folder(encoder, graph, _TARGET)
+    write_model(model_folder, repository)
+    return model_folder.model.name
+
+
+def _export_with_timm(names: Sequence[str], folder: Path) -> dict[str, str]:
+    """Exports cases of timm, and writes what timm says of the samples beside them.
+
+    Returns:
+        The model of each case.
+    """
+    if not names:
+        return {}
+    arguments = ("-m", "tests.conformance.timm_side", str(folder), *names)
+    result = run_with_timm(*arguments, timeout_s=_TIMM_TIMEOUT_S)
+    assert result.returncode == 0, result.stderr[-3000:]
+    models: dict[str, str] = json.loads(result.stdout.splitlines()[-1])
+    return models
+
+
 def _compare(
-    case: Case, checkpoint: Path, client: tritonclient.grpc.InferenceServerClient, model: str
+    case: Case | TimmCase,
+    checkpoint: Path,
+    client: tritonclient.grpc.InferenceServerClient,
+    model: str,
 ) -> Comparison:
-    if case.modality == "text":
+    if isinstance(case, TimmCase):
+        expected = np.load(checkpoint.with_suffix(".npy"), allow_pickle=False)
+        served = _ask(client, model, tensors.IMAGE, jpeg_files())
+    elif case.modality == "text":
         expected = reference.text_features(case, checkpoint, TEXTS)
         served = _ask(client, model, tensors.TEXT, [text.encode() for text in TEXTS])
     else:

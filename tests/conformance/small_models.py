@@ -32,13 +32,12 @@ def build_model(model_type: str, image_size: int | list[int]) -> torch.nn.Module
     """
     torch.manual_seed(len(model_type))
     model: torch.nn.Module = MODELS[model_type](image_size)
-    _stir(model)
-    if any(isinstance(module, torch.nn.BatchNorm2d) for module in model.modules()):
-        _settle(model, image_size)
+    stir(model)
+    settle(model, image_size)
     return model.eval()
 
 
-def _stir(model: torch.nn.Module) -> None:
+def stir(model: torch.nn.Module) -> None:
     """Draws weights anew, so that variance is kept from layer to layer.
 
     transformers' own initial weights are so small that a feature hardly depends on its input: any
@@ -51,16 +50,18 @@ def _stir(model: torch.nn.Module) -> None:
             parameter.data.add_(torch.randn_like(parameter) * 0.1)
 
 
-def _settle(model: torch.nn.Module, image_size: int | list[int]) -> None:
+def settle(model: torch.nn.Module, image_size: int | list[int]) -> None:
     """Gives each batch normalisation a gain near one and the statistics of smooth images."""
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.normal_(module.weight, mean=1.0, std=0.1)
-            module.momentum = 1.0
+    norms = [each for each in model.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        torch.nn.init.normal_(norm.weight, mean=1.0, std=0.1)
+        norm.momentum = 1.0
+    if not norms:
+        return
     sides = image_size if isinstance(image_size, list) else [image_size, image_size]
     planes = torch.nn.functional.interpolate(3.0 * torch.randn(8, 3, 5, 5), sides, mode="bicubic")
     with torch.inference_mode():
-        model.train()(pixel_values=planes)
+        model.train()(planes)
 
 
 def _text(model_type: str, positions: int, **changes: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tests.conformance.cases import Case
     from tests.conformance.comparison import Comparison
+    from tests.conformance.timm_cases import TimmCase
 
 FILE = Path(__file__).parents[2] / "exporters" / "CONFORMANCE.md"
 
@@ -22,10 +23,11 @@ _TEXT = """# Conformance of the encoder families
 `make conformance` builds each family as a small random checkpoint in a local folder (safetensors,
 tokenizer, processor config), exports it as `exporters export` does, serves it on the bundled Triton
 and asks it with JPEG files and raw texts. The other side is transformers alone: its model, its
-tokenizer and its PIL image processor on the same files and texts, one at a time. "Largest
-difference" is that of any component of a pooled feature. A row is *equal* when it is at most
-{tolerance:.0e} of the largest component (or of 1), and when features move by at least {spread:.1f}
-between samples: a feature that hardly listens to its input would prove nothing.
+tokenizer and its PIL image processor on the same files and texts, one at a time; of "timm" rows it
+is timm's own model and transform, in a process that has timm. "Largest difference" is that of any
+component of a pooled feature. A row is *equal* when it is at most {tolerance:.0e} of the largest
+component (or of 1), and when features move by at least {spread:.1f} between samples: a feature that
+hardly listens to its input would prove nothing.
 
 Last run with transformers {transformers} and onnxruntime {onnxruntime}:
 
@@ -36,7 +38,7 @@ three, and the tests' names say which it was. `DIPTYCH_CONFORMANCE_THIRD=0` (or 
 """
 
 
-def first_cells(case: Case) -> tuple[str, str, str]:
+def first_cells(case: Case | TimmCase) -> tuple[str, str, str]:
     """What of a row is known before anything is run."""
     return (case.model_type, f"{case.modality}, {case.size}", TARGET)
 

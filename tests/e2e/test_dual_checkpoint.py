@@ -71,10 +71,13 @@ def documented_scores(
     whatever other labels there are. CLIP's are shared out by a softmax with the fitted temperature,
     as are BLIP's cosines, which its checkpoint has no scale for.
     """
-    if family == "siglip":
-        return expit(logits.astype(np.float64))
     scale = scoring.logit_scale if family == "blip" else 1.0
-    return softmax(logits.astype(np.float64) * scale / scoring.temperature, axis=-1)
+    scores: NDArray[np.float64]
+    if family == "siglip":
+        scores = expit(logits.astype(np.float64))
+    else:
+        scores = softmax(logits.astype(np.float64) * scale / scoring.temperature, axis=-1)
+    return scores
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,9 +1,10 @@
 """Which parameters of an encoder are in its last N layers, whatever family it is of.
 
 An encoder is a stack: what reads the input (embeddings, patches, a stem), a list of layers, what
-follows it (a norm, a last convolution, a projection). transformers and timm-like networks keep the
-list in an `nn.ModuleList`; the outermost one with the most parameters is taken. What follows the
-list belongs to the last layer, what comes before it is unfrozen with `all` alone.
+follows it (a norm, a last convolution, a projection). transformers' networks keep the list in an
+`nn.ModuleList`, timm's, which have none, in an `nn.Sequential`; the outermost one with the most
+parameters is taken. What follows the list belongs to the last layer, what comes before it is
+unfrozen with `all` alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from exporters.errors import EncoderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_List = nn.ModuleList | nn.Sequential
 
 _BATCH_NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -72,27 +75,30 @@ def unfreeze(name: str, module: nn.Module, layers: int | Literal["all"]) -> Unfr
     parameters = {key: value for key, value in module.named_parameters() if key in depths}
     for value in parameters.values():
         value.requires_grad_(True)
-    modules = (module,) if layers == "all" else tuple(stack[len(stack) - wanted :])
+    modules = (module,) if layers == "all" else tuple(stack.children())[len(stack) - wanted :]
     return Unfrozen(parameters, depths, modules)
 
 
-def _stack(name: str, module: nn.Module) -> tuple[str, nn.ModuleList]:
-    lists = dict(_outermost_lists(module))
+def _stack(name: str, module: nn.Module) -> tuple[str, _List]:
+    lists = dict(_outermost_lists(module, nn.ModuleList))
+    lists = lists or dict(_outermost_lists(module, nn.Sequential))
     if not lists:
         raise EncoderError(name, "no list of layers was found in its network to fine-tune")
     largest = max(lists, key=lambda key: sum(each.numel() for each in lists[key].parameters()))
     return largest, lists[largest]
 
 
-def _outermost_lists(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.ModuleList]]:
+def _outermost_lists(
+    module: nn.Module, kind: type[_List], prefix: str = ""
+) -> Iterator[tuple[str, _List]]:
     for key, child in module.named_children():
-        if isinstance(child, nn.ModuleList):
+        if isinstance(child, kind):
             yield f"{prefix}{key}", child
         else:
-            yield from _outermost_lists(child, f"{prefix}{key}.")
+            yield from _outermost_lists(child, kind, f"{prefix}{key}.")
 
 
-def _depths(module: nn.Module, stack_name: str, stack: nn.ModuleList) -> dict[str, int]:
+def _depths(module: nn.Module, stack_name: str, stack: _List) -> dict[str, int]:
     """Depth of every parameter: modules are registered in the order in which they are applied.
 
     But for embeddings of relative positions, and the norm beside them: transformers registers them
