@@ -4,8 +4,4 @@ from __future__ import annotations
 
 import importlib.util
 
-from exporters.encoders.torchvision_import import make_torchvision_importable
-
-make_torchvision_importable()
-
 collect_ignore_glob = [] if importlib.util.find_spec("timm") else ["test_*.py"]
