@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from exporters.checkpoints import Checkpoint
-    from exporters.recipe import ImageEncoderRecipe
+    from exporters.recipe_sections import ImageEncoderRecipe
 
 _WEIGHTS: Final = "model.safetensors"
 _FILES: Final = ("config.json", _WEIGHTS)

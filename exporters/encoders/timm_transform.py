@@ -19,7 +19,7 @@ from exporters.preprocessing.images import ImagePreprocessing, Resample
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporters.recipe import ImageEncoderRecipe
+    from exporters.recipe_sections import ImageEncoderRecipe
 
 _LEVELS: Final = 255  # timm scales pixels to 0 to 1 before it normalises them
 

@@ -19,7 +19,7 @@ from exporters.encoders import load_image_encoder
 from exporters.encoders.timm_transform import read_transform
 from exporters.errors import EncoderError
 from exporters.preprocessing.images import decode_image
-from exporters.recipe import ImageEncoderRecipe
+from exporters.recipe_sections import ImageEncoderRecipe
 from exporters.training.finetuning.layers import unfreeze
 from tests.conformance.samples import jpeg_files
 from tests.conformance.timm_cases import TIMM_CASES, TimmCase

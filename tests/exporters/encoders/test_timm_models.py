@@ -10,7 +10,7 @@ import pytest
 
 from exporters.encoders import load_image_encoder
 from exporters.errors import MissingRequirementError
-from exporters.recipe import ImageEncoderRecipe
+from exporters.recipe_sections import ImageEncoderRecipe
 from tests.timm_packages import run_with_timm
 
 if TYPE_CHECKING:
