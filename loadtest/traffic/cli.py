@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -26,10 +26,7 @@ from loadtest.traffic import report
 from loadtest.traffic.figures import RunFigures, judge
 from loadtest.traffic.order import Order
 from loadtest.traffic.run import Crew, send, sender_command
-from loadtest.traffic.scenario import SCENARIOS, Scenario, read_scenario, read_scenarios
-
-if TYPE_CHECKING:
-    from loadtest.traffic.shapes import Diurnal, Ramp, Spike, Steady
+from loadtest.traffic.scenario import SCENARIOS, read_scenario, read_scenarios
 
 _SAMPLES: Final = Path(".diptych/samples")
 
@@ -80,7 +77,7 @@ def run(  # noqa: PLR0913  # each is an option
     console = Console()
     narrator = Narrator(console)
     with told_by_exit_code(output):
-        chosen = _adjusted(read_scenario(file, scenario), scale, seconds)
+        chosen = read_scenario(file, scenario).adjusted(scale, seconds)
         crew = Crew(workers, remote_workers, bind, port)
         folder = (samples or _SAMPLES / variant.partition("@")[0]).absolute()
 
@@ -155,19 +152,3 @@ def scenarios(*, file: FileOption = SCENARIOS) -> None:
                 markup=False,
                 highlight=False,
             )
-
-
-def _adjusted(scenario: Scenario, scale: float, seconds: float | None) -> Scenario:
-    changes: dict[str, object] = {"shape": _scaled(scenario.shape, scale)}
-    if seconds is not None:
-        changes["duration_s"] = seconds
-    return scenario.model_copy(update=changes)
-
-
-def _scaled(
-    shape: Steady | Ramp | Spike | Diurnal, scale: float
-) -> Steady | Ramp | Spike | Diurnal:
-    rates = {
-        name: value * scale for name, value in shape.model_dump().items() if name.endswith("_rps")
-    }
-    return shape.model_copy(update=rates)

@@ -87,6 +87,25 @@ class Scenario(_Closed):
     seed: Annotated[int, Field(ge=0, description="The same seed sends the same.")] = 0
     limits: Limits = Limits()
 
+    def adjusted(self, scale: float = 1.0, duration_s: float | None = None) -> Scenario:
+        """Returns it with other rates or another length.
+
+        Args:
+            scale: factor for all rates of the shape.
+            duration_s: in place of its own.
+        """
+        rates = {
+            name: value * scale
+            for name, value in self.shape.model_dump().items()
+            if name.endswith("_rps")
+        }
+        return self.model_copy(
+            update={
+                "shape": self.shape.model_copy(update=rates),
+                "duration_s": self.duration_s if duration_s is None else duration_s,
+            }
+        )
+
 
 class _File(_Closed):
     scenarios: dict[str, Scenario]
