@@ -38,6 +38,9 @@ def main(
     url: Annotated[
         str | None, typer.Option(help="REST API to ask. Without it the stack is started.")
     ] = None,
+    scale: Annotated[
+        float, typer.Option(min=0.01, max=100.0, help="Factor for the rate of 25 a second.")
+    ] = 1.0,
     output: OutputOption = Path(".bench/k6.json"),
     model_repository: RepositoryOption = DEFAULT_REPOSITORY,
     variant: VariantOption = DEFAULT_VARIANT,
@@ -45,7 +48,7 @@ def main(
     """Send one scenario by k6 and by our own senders, in turns; about four minutes."""
     console = Console()
     with told_by_exit_code(output), ExitStack() as running:
-        scenario = read_scenario(SCENARIOS, _SCENARIO)
+        scenario = read_scenario(SCENARIOS, _SCENARIO).adjusted(scale)
         if url is None:
             subject = read_subject(model_repository.absolute(), variant, output)
             host, port = running.enter_context(subject.stack()).address

@@ -1,7 +1,7 @@
 """Runs a scenario by turns with our senders and with k6, and holds their percentiles together.
 
 k6 has no arrivals of Poisson, so it is given the times at which our sender's requests are due, and
-counts from them too. The turns are ours, k6's, ours, k6's: what changes on the machine meanwhile
+counts from them too. The turns are ours, k6's, k6's, ours: what changes on the machine meanwhile
 falls on both.
 """
 
@@ -75,7 +75,7 @@ class Agreement:
 
     Attributes:
         ours: of our senders.
-        k6: each beside the one of ours before it.
+        k6: each beside the one of ours before or behind it.
     """
 
     ours: tuple[Measured, ...]
@@ -94,13 +94,13 @@ def measure(order: Order, narrator: Narrator) -> Agreement:
         NoK6Error: it is not installed.
         K6FailedError, SenderError: one of the two gave no figures.
     """
-    ours, theirs = [], []
-    for _ in range(PAIRS):
-        share = Share.of(send(order, Crew()), order.scenario.limits.promise_ms)
-        right = share.right
-        ours.append(Measured(right.count, right.p50_ms, right.p99_ms))
-        theirs.append(_send_by_k6(order))
-        narrator.say(f"ours {ours[-1]}, k6 {theirs[-1]}")
+    ours: list[Measured] = []
+    theirs: list[Measured] = []
+    for pair in range(PAIRS):
+        sides = [(ours, _send_ourselves, "ours"), (theirs, _send_by_k6, "k6")]
+        for measured, send_by, name in reversed(sides) if pair % 2 else sides:
+            measured.append(send_by(order))
+            narrator.say(f"{name}: {measured[-1]}")
     return Agreement(tuple(ours), tuple(theirs))
 
 
@@ -113,6 +113,11 @@ def judge(agreement: Agreement) -> tuple[Verdict, ...]:
             ("P99", "p99_ms", MAX_P99_DIFFERENCE),
         )
     )
+
+
+def _send_ourselves(order: Order) -> Measured:
+    right = Share.of(send(order, Crew()), order.scenario.limits.promise_ms).right
+    return Measured(right.count, right.p50_ms, right.p99_ms)
 
 
 def _send_by_k6(order: Order) -> Measured:
