@@ -178,6 +178,7 @@ def _plot(tuning: Tuning) -> Figure:
     rates.set_yticks(range(len(found)), [each.name for each in found])
     rates.set_xlabel("requests a second")
     rates.set_title("highest rate within the limit")
+    latencies.set_xlim(right=1.05 * tuning.limit_ms)
     latencies.axvline(tuning.limit_ms, color=_CURRENT, linewidth=1, linestyle="--")
     latencies.set_xlabel("ms; dashed: the limit")
     latencies.set_title("P99 at that rate")

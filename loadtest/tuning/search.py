@@ -1,10 +1,11 @@
 """The search: cyclic coordinate search with repeated duels (Wright 2015, "Coordinate descent").
 
 One axis after the other: the incumbent is measured, then every other value of the axis. The best of
-them must beat the incumbent by the margin twice, the second time in a duel that is measured anew,
-before it takes its place; else the luckiest of several would win. Passes go on until one changes
-nothing. The current setting is measured at the begin and, beside the best, at the end: what it
-differs by from itself is what the machine drifted by.
+them and the incumbent are then measured once more, and the worse of its two figures must be above
+the better of the incumbent's by the margin before it takes its place: else the luckiest of several
+would win, or a bad spell of the machine lose. Passes go on until one changes nothing. The current
+setting is measured at the begin and, beside the best, at the end: what it differs by from itself is
+what the machine drifted by.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from loadtest.tuning.measuring import Measure, Measurement
 from loadtest.tuning.settings import Axis
 
-METHOD: Final = "cyclic coordinate search; a value is taken after it won twice by the margin"
+METHOD: Final = "cyclic coordinate search with duels"
 MARGIN_RATIO: Final = 0.05
 _PASSES: Final = 2
 
@@ -155,8 +156,9 @@ class _Search:
         if challenger.rate_rps < self._needed * own:
             return
         again = self._measure(challenger.candidate, f"again {self._changes(challenger.candidate)}")
-        own = self._measure(incumbent, "again the best so far").rate_rps
-        if again.rate_rps >= self._needed * own:
+        own_again = self._measure(incumbent, "again the best so far").rate_rps
+        rates = (challenger.rate_rps, again.rate_rps)
+        if min(rates) >= self._needed * max(own, own_again):
             self._tuning.best = challenger.candidate
             self._beaten.add(incumbent)
             self._tell(f"Taken: {self._changes(challenger.candidate)}")
