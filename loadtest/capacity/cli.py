@@ -28,15 +28,14 @@ from loadtest.capacity.duration import milliseconds
 from loadtest.capacity.helm_values import values_yaml
 from loadtest.capacity.measuring import first_answer_s, measure_profile
 from loadtest.capacity.planning import Plan, Wish, make_plan
-from loadtest.capacity.profile import read_profile, write_profile
-from loadtest.capacity.validation import LOADS, compare, judge, plot
+from loadtest.capacity.profile import mean_profile, read_profile, write_profile
+from loadtest.capacity.validation import LOADS, Compared, drive, judge, plot, simulated
 
 if TYPE_CHECKING:
-    from loadtest.bench.stack import Stack
-    from loadtest.bench.subject import Subject
-    from loadtest.capacity.profile import Profile
+    from loadtest.bench.load import Server
 
 PROFILE: Final = Path(".bench/profile.json")
+_PROFILE_PART_S: Final = 3.0  # of those beside loads
 
 ProfileOption = Annotated[Path, typer.Option("--profile", help="Profile to plan with.")]
 SecondsOption = Annotated[
@@ -53,27 +52,25 @@ def profile(
 ) -> None:
     """Measure what each step of a variant takes on this device, by size of batch.
 
-    Starts the service, loads it with 1 to 16 clients, and reads Triton's statistics.
+    Starts the service, calls each step by itself and all at once, and reads Triton's statistics.
     """
     narrator = Narrator(Console())
     with told_by_exit_code(output):
         subject = read_subject(model_repository.absolute(), variant, output)
         begun_s = time.perf_counter()
         with subject.stack() as stack:
-            measured = _measure(subject, stack, begun_s, seconds, narrator)
-        write_profile(output, measured)
-    for step in measured.steps:
+            start_s = _start_s(subject.server(stack.address), begun_s)
+            measured = measure_profile(subject, stack, start_s, seconds, narrator)
+        write_profile(output, measured.profile)
+    for step in measured.profile.steps:
         times = ", ".join(f"{size}: {ms:.2f} ms" for size, ms in step.service_ms.items())
         narrator.say(f"{step.name}, by batch: {times}")
     narrator.say(f"Profile: {output}")
 
 
-def _measure(
-    subject: Subject, stack: Stack, begun_s: float, seconds: float, narrator: Narrator
-) -> Profile:
-    # From the start of the first process on: what a pod takes beside its image and its node.
-    start_s = first_answer_s(subject.server(stack.address), begun_s)
-    return measure_profile(subject, stack, max(start_s, 1.0), seconds, narrator)
+def _start_s(server: Server, begun_s: float) -> float:
+    """From the start of the first process on: what a pod takes beside its image and its node."""
+    return max(1.0, first_answer_s(server, begun_s))
 
 
 def plan(  # noqa: PLR0913  # each is an option
@@ -140,29 +137,34 @@ def validate(
 ) -> None:
     """Hold the simulation against the real service at several loads; 1 when 15 per cent off.
 
-    Measures a profile first, on the same running service.
+    Measures a profile before and behind each load, on the same running service.
     """
     console = Console()
+    part_s = min(seconds, _PROFILE_PART_S)
     narrator = Narrator(console)
     with told_by_exit_code(output):
         subject = read_subject(model_repository.absolute(), variant, output)
         begun_s = time.perf_counter()
         with subject.stack() as stack:
-            measured = _measure(subject, stack, begun_s, min(seconds, 8.0), narrator)
+            # A profile before and behind each load: a machine that changes meanwhile changes both.
             server = subject.server(stack.address)
-            slowest_ms = max(
-                min(each.batch_ms(size) / size for size in range(1, each.max_batch + 1))
-                for each in measured.steps
-            )
+            start_s = _start_s(server, begun_s)
+            measured = [measure_profile(subject, stack, start_s, part_s, narrator)]
+            most_rps = measured[0].profile.most_rps(measured[0].beside_cpu_ms)
             loads = []
-            for ratio in LOADS:
-                each = compare(server, measured, ratio * 1000 / slowest_ms, seconds)
-                narrator.say(f"{each.rate_rps:.1f}/s: {each.real} measured, {each.simulated}")
-                loads.append(each)
+            for rate_rps in (ratio * most_rps for ratio in LOADS):
+                real = drive(server, rate_rps, seconds)
+                measured.append(measure_profile(subject, stack, start_s, part_s, narrator))
+                before, after = measured[-2:]
+                profile = mean_profile(before.profile, after.profile)
+                beside_cpu_ms = (before.beside_cpu_ms + after.beside_cpu_ms) / 2
+                model = simulated(profile, beside_cpu_ms, rate_rps, seconds)
+                loads.append(Compared(rate_rps, real, model))
+                narrator.say(f"{rate_rps:.1f}/s: {real} measured, {model} simulated")
         verdicts = judge(loads)
         figures = {
             "machine": asdict(this_machine()),
-            "profile": measured.model_dump(mode="json"),
+            "profiles": [each.profile.model_dump(mode="json") for each in measured],
             "loads": [asdict(each) for each in loads],
         }
         report.write_json(output, figures, verdicts)

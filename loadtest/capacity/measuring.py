@@ -1,108 +1,124 @@
-"""Measures a profile on the running service: Triton's own statistics under rising load.
+"""Measures a profile on the running service.
 
-Closed-loop clients go through the gateway; Triton's statistics API then says, for each step and
-each size of batch, how often it was run and how long that took. A step that shares its cores with
-others is slower under load than alone, and planned with what it takes under load.
+Each step is called by itself, with batches of each size, while nothing else computes; then all at
+once, which says how much slower cores are that are busy together. What a request takes besides is
+what a lone one takes longer than the simulation of it does.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
 import time
-from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, zip_longest
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 from tritonclient.grpc import InferenceServerClient
 
-from loadtest.bench.accounting import read_cpu
+from loadtest.bench.accounting import CLIENT, read_cpu
+from loadtest.bench.latencies import Percentiles
 from loadtest.bench.load_client import ClosedLoop
 from loadtest.bench.machine import this_machine
 from loadtest.capacity.profile import Profile, StepProfile
+from loadtest.capacity.simulation import Setting, simulate
+from loadtest.capacity.step_calls import Model, StepCaller
+from loadtest.overload.open_loop import OpenLoop, Stretch
+from loadtest.traffic.shapes import Steady
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
-    from loadtest.bench.load import Load, Server
+    from loadtest.bench.load import Server
     from loadtest.bench.narrator import Narrator
     from loadtest.bench.stack import Stack
     from loadtest.bench.subject import Subject
 
-CLIENTS: Final = (1, 2, 4, 8, 16)
 _GATEWAY: Final = "gateway"
+_TRITON: Final = "tritonserver"
 _HEAD: Final = "fusion_head"
-_FEW_BATCHES: Final = 5  # fewer than this say little of a size
-_NS_PER_MS: Final = 1e6
-
-Batches = dict[tuple[str, int], tuple[int, int]]
-"""Count and nanoseconds by model and size of batch."""
+_FEW_CLIENTS: Final = 4  # that keep the cores busy, and of whose requests none is refused
+_LONE_RATIO: Final = 0.05  # of what the service does: hardly two requests meet
+_LONE_SIMULATED: Final = 2_000
 
 
 @dataclass(frozen=True)
-class _Model:
-    name: str
-    step: str
-    max_batch: int
-    delay_ms: float
-    instances: int
+class Measured:
+    """A profile, and what it was measured beside.
+
+    Attributes:
+        profile: of the variant.
+        client_cpu_ms: CPU time of the load tool for one request.
+    """
+
+    profile: Profile
+    client_cpu_ms: float
+
+    @property
+    def beside_cpu_ms(self) -> float:
+        """CPU time for one request of what shares the cores with Triton here."""
+        return self.client_cpu_ms + self.profile.gateway_cpu_ms
 
 
 def measure_profile(
     subject: Subject, stack: Stack, start_s: float, seconds: float, narrator: Narrator
-) -> Profile:
-    """Loads the service with 1 to 16 clients and reads what its steps took.
+) -> Measured:
+    """Measures all parts of a profile.
 
     Args:
         subject: what is served.
-        stack: the running service.
+        stack: the running service; nobody else may use it.
         start_s: what its start took, to the first answer.
-        seconds: of each number of clients.
+        seconds: of each part.
         narrator: is told of each.
     """
-    server = subject.server(stack.address)
     with closing(InferenceServerClient(stack.triton_address)) as triton:
         models = _models(triton, subject.variant.ensemble)
-        totals: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0])
-        lone: Load | None = None
-        gateway_cpu_ms = 1.0
-        for clients in CLIENTS:
-            before, cpu = _batches(triton, models), read_cpu()
-            load = _drive(server, clients, seconds)
-            spent_s = read_cpu().by_process_s[_GATEWAY] - cpu.by_process_s[_GATEWAY]
-            gateway_cpu_ms = max(0.01, 1000 * spent_s / max(1, load.answers))
-            for key, (count, spent_ns) in _batches(triton, models).items():
-                old_count, old_ns = before.get(key, (0, 0))
-                totals[key][0] += count - old_count
-                totals[key][1] += spent_ns - old_ns
-            narrator.say(f"{clients:>2} clients: {load.throughput_rps:.1f}/s")
-            lone = lone or load
-    steps = {each.step: _step(each, totals) for each in models}
+    caller = StepCaller(stack.triton_address, subject.corpus)
+    times = {each.step: caller.times(each, seconds / 4) for each in models}
+    steps = {
+        each.step: StepProfile(
+            name=each.step,
+            max_batch=each.max_batch,
+            delay_ms=each.delay_ms,
+            instances=each.instances,
+            service_ms=dict(times[each.step].service_ms),
+            variation=times[each.step].variation,
+        )
+        for each in models
+    }
+    machine = this_machine()
+    cores = None if all(each.has_own_device for each in models) else machine.cores
+    slowdown = _slowdown(caller, models, steps, machine.cores, seconds) if cores else 1.0
+    server = subject.server(stack.address)
+    gateway_ms, triton_ms, client_ms = _cpu_ms(server, seconds / 2)
     head = steps.pop(_HEAD, None)
-    assert lone is not None  # noqa: S101  # one client is the first
     bare = Profile(
         variant=f"{subject.variant.name}@{subject.variant.digest}",
-        device=f"{this_machine().cores} cores of {this_machine().cpu_model}",
+        device=f"{machine.cores} cores of {machine.cpu_model}",
         measured_at=datetime.now(UTC).isoformat(timespec="seconds"),
         branches=tuple(steps.values()),
         head=head,
         overhead_ms=0.0,
-        gateway_cpu_ms=gateway_cpu_ms,
+        gateway_cpu_ms=gateway_ms,
+        triton_cpu_ms=triton_ms,
+        cores=cores,
+        slowdown=slowdown,
         pod_start_s=start_s,
     )
-    overhead_ms = max(0.0, statistics.median(lone.latencies_ms) - bare.alone_ms)
-    return bare.model_copy(update={"overhead_ms": overhead_ms})
+    lone_ms, overhead_ms = _overhead_ms(server, Measured(bare, client_ms), 2 * seconds)
+    each_ms = ", ".join(f"{step.name} {step.batch_ms(1):.1f}" for step in bare.steps)
+    narrator.say(
+        f"profile: {each_ms} ms; {slowdown:.2f} times as long on busy cores; CPU of gateway "
+        f"{gateway_ms:.1f}, Triton {triton_ms:.1f} ms; a lone request {lone_ms:.1f} ms"
+    )
+    profile = bare.model_copy(update={"overhead_ms": overhead_ms})
+    return Measured(profile, client_ms)
 
 
-def _drive(server: Server, clients: int, seconds: float) -> Load:
-    with ClosedLoop(server, clients) as loop:
-        loop.run(0.5)  # until all are in step
-        return loop.run(seconds)
-
-
-def _models(triton: Any, ensemble: str) -> list[_Model]:  # noqa: ANN401  # of an untyped package
+def _models(triton: Any, ensemble: str) -> list[Model]:  # noqa: ANN401  # of an untyped package
     config = triton.get_model_config(ensemble).config
     models = []
     for name in (step.model_name for step in config.ensemble_scheduling.step):
@@ -110,41 +126,76 @@ def _models(triton: Any, ensemble: str) -> list[_Model]:  # noqa: ANN401  # of a
         settings = json.loads(each.parameters["settings"].string_value)
         has_batches = each.HasField("dynamic_batching")
         models.append(
-            _Model(
+            Model(
                 name=name,
                 step=settings["step"],
                 max_batch=max(1, each.max_batch_size) if has_batches else 1,
                 delay_ms=each.dynamic_batching.max_queue_delay_microseconds / 1000,
                 instances=sum(group.count for group in each.instance_group) or 1,
+                inputs=tuple((spec.name, _dtype(spec), tuple(spec.dims)) for spec in each.input),
+                has_own_device=any(group.kind == group.KIND_GPU for group in each.instance_group),
             )
         )
     return models
 
 
-def _batches(triton: Any, models: list[_Model]) -> Batches:  # noqa: ANN401
-    found: Batches = {}
-    for model in models:
-        answer = triton.get_inference_statistics(model.name)
-        for each in (batch for stats in answer.model_stats for batch in stats.batch_stats):
-            parts = (each.compute_input, each.compute_infer, each.compute_output)
-            spent_ns = sum(part.ns for part in parts)
-            found[model.name, each.batch_size] = (each.compute_infer.count, spent_ns)
-    return found
+def _dtype(spec: Any) -> str:  # noqa: ANN401  # a protobuf of an untyped package
+    enum = spec.DESCRIPTOR.fields_by_name["data_type"].enum_type
+    name: str = enum.values_by_number[spec.data_type].name
+    return "BYTES" if name == "TYPE_STRING" else name.removeprefix("TYPE_")
 
 
-def _step(model: _Model, totals: Mapping[tuple[str, int], list[int]]) -> StepProfile:
-    sizes = {size: total for (name, size), total in totals.items() if name == model.name}
-    enough = {size: each for size, each in sizes.items() if each[0] >= _FEW_BATCHES}
-    service_ms = {
-        size: spent_ns / count / _NS_PER_MS for size, (count, spent_ns) in sorted(enough.items())
-    }
-    return StepProfile(
-        name=model.step,
-        max_batch=model.max_batch,
-        delay_ms=model.delay_ms,
-        instances=model.instances,
-        service_ms=service_ms,
+def _slowdown(
+    caller: StepCaller,
+    models: Sequence[Model],
+    steps: dict[str, StepProfile],
+    cores: int,
+    seconds: float,
+) -> float:
+    """How many times as long work takes when all cores are busy, by keeping encoders busy."""
+    encoders = [[each] * each.instances for each in models if each.step != _HEAD]
+    turns = chain.from_iterable(zip_longest(*encoders))
+    busy = [each for each in turns if each is not None][:cores]
+    if len(busy) < 2:
+        return 1.0
+    together_ms = caller.together(busy, seconds / 2)
+    ratio = fmean(
+        ms / steps[each.step].batch_ms(1) for each, ms in zip(busy, together_ms, strict=True)
     )
+    return max(1.0, 1 + (ratio - 1) * (cores - 1) / (len(busy) - 1))
+
+
+def _cpu_ms(server: Server, seconds: float) -> tuple[float, float, float]:
+    """CPU time of gateway, Triton and load tool for one request under load."""
+    with ClosedLoop(server, _FEW_CLIENTS) as loop:
+        loop.run(0.5)  # until all are in step
+        before = read_cpu().by_process_s
+        answers = max(1, len(loop.run(seconds).latencies_ms))
+        after = read_cpu().by_process_s
+    gateway_ms, triton_ms, client_ms = (
+        1000 * (after.get(name, 0.0) - before.get(name, 0.0)) / answers
+        for name in (_GATEWAY, _TRITON, CLIENT)
+    )
+    return max(0.01, gateway_ms), triton_ms, client_ms
+
+
+def _overhead_ms(server: Server, measured: Measured, seconds: float) -> tuple[float, float]:
+    """What a lone request takes, and how much of it is in no part of the profile."""
+    rate_rps = max(1.0, _LONE_RATIO * measured.profile.most_rps(measured.beside_cpu_ms))
+    with OpenLoop(server) as loop:
+        replies = loop.run([Stretch(rate_rps, seconds)])
+    real_ms = Percentiles.of(1000 * each.latency_s for each in replies).p50_ms
+    outcome = simulate(
+        Setting(
+            profile=measured.profile,
+            replicas=1,
+            shape=Steady(kind="steady", rate_rps=rate_rps),
+            duration_s=_LONE_SIMULATED / rate_rps,
+            has_admission=False,
+            beside_cpu_ms=measured.beside_cpu_ms,
+        )
+    )
+    return real_ms, max(0.0, real_ms - outcome.latency.p50_ms)
 
 
 def first_answer_s(server: Server, begun_s: float) -> float:

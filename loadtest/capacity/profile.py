@@ -1,12 +1,13 @@
 """The profile of a variant on a device: how long each step takes for each size of batch.
 
 `python -m loadtest profile` measures it; plans and simulations read it. Times are those that Triton
-counts itself (statistics API, `compute_*` of the batch), under load, so that what steps take from
-each other on a shared device is in them.
+counts itself (statistics API, `compute_*` of the batch), one batch at a time: what steps take from
+each other on shared cores is for the simulation to say.
 """
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -32,7 +33,8 @@ class StepProfile(_Closed):
         delay_ms: how long it waits for a larger one.
         instances: that run side by side.
         service_ms: time of a batch by its size; sizes between are interpolated.
-        variation: coefficient of variation of these times; 0: always the same.
+        variation: coefficient of variation of the time of one request, whose root of n-th part a
+            batch of n has; 0: always the same.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -48,6 +50,11 @@ class StepProfile(_Closed):
             message = f"a batch of {min(self.service_ms)} has no service time"
             raise ValueError(message)
         return self
+
+    @property
+    def least_ms(self) -> float:
+        """Time of a request in the batch that takes least for each."""
+        return min(self.batch_ms(size) / size for size in range(1, self.max_batch + 1))
 
     def batch_ms(self, size: int) -> float:
         """Returns the time of a batch, between measured sizes on a line, beyond them along it."""
@@ -73,6 +80,10 @@ class Profile(_Closed):
         head: the step after them; None where there is none.
         overhead_ms: of a lone request, what is in no step: gateway, Triton, the way.
         gateway_cpu_ms: CPU time of the gateway for one request.
+        triton_cpu_ms: CPU time of Triton itself for one request, without its steps.
+        cores: that all steps share; their times are those on an idle machine. None: each step has
+            what it needs for itself, and its times are those under load.
+        slowdown: how many times as long work takes while all cores are busy.
         pod_start_s: from a new pod to its first answer: image there, models loaded, warmed up.
     """
 
@@ -83,6 +94,9 @@ class Profile(_Closed):
     head: StepProfile | None = None
     overhead_ms: Milliseconds = 3.0
     gateway_cpu_ms: Annotated[float, Field(gt=0, le=1000)] = 2.0
+    triton_cpu_ms: Milliseconds = 0.0
+    cores: Annotated[int, Field(ge=1, le=4096)] | None = None
+    slowdown: Annotated[float, Field(ge=1, le=100)] = 1.0
     pod_start_s: Annotated[float, Field(gt=0, le=7200)] = 60.0
 
     @property
@@ -94,7 +108,23 @@ class Profile(_Closed):
     def alone_ms(self) -> float:
         """What a request takes when there is no other."""
         head_ms = self.head.batch_ms(1) if self.head else 0.0
-        return self.overhead_ms + max(each.batch_ms(1) for each in self.branches) + head_ms
+        own_ms = self.overhead_ms + (self.triton_cpu_ms if self.cores else 0.0)
+        return own_ms + max(each.batch_ms(1) for each in self.branches) + head_ms
+
+    def most_rps(self, beside_cpu_ms: float = 0.0) -> float:
+        """What its slowest part does when all batches are full, in requests a second.
+
+        Args:
+            beside_cpu_ms: CPU time of a request on its cores that is none of Triton's.
+        """
+        each_ms = [each.least_ms for each in self.steps]
+        bounds = [
+            1000 * step.instances / ms for step, ms in zip(self.steps, each_ms, strict=True) if ms
+        ]
+        if self.cores is not None:
+            busy_ms = (sum(each_ms) + self.triton_cpu_ms + beside_cpu_ms) * self.slowdown
+            bounds += [1000 * self.cores / busy_ms] if busy_ms else []
+        return min(bounds)
 
     def with_batching(self, max_batch: int, delay_ms: float) -> Profile:
         """Returns the profile with other settings of the branches' batches."""
@@ -102,6 +132,25 @@ class Profile(_Closed):
         return self.model_copy(
             update={"branches": tuple(each.model_copy(update=changed) for each in self.branches)}
         )
+
+
+def mean_profile(before: Profile, after: Profile) -> Profile:
+    """Returns what lies between two profiles of the same variant, taken one after the other."""
+    changed: dict[str, object] = {
+        name: fmean((getattr(before, name), getattr(after, name)))
+        for name in ("overhead_ms", "gateway_cpu_ms", "triton_cpu_ms", "slowdown")
+    }
+    steps = [_mean_step(*both) for both in zip(before.steps, after.steps, strict=True)]
+    branches = tuple(steps[: len(before.branches)])
+    return before.model_copy(
+        update={**changed, "branches": branches, "head": before.head and steps[-1]}
+    )
+
+
+def _mean_step(before: StepProfile, after: StepProfile) -> StepProfile:
+    service_ms = {size: fmean((ms, after.batch_ms(size))) for size, ms in before.service_ms.items()}
+    variation = fmean((before.variation, after.variation))
+    return before.model_copy(update={"service_ms": service_ms, "variation": variation})
 
 
 def read_profile(path: Path) -> Profile:

@@ -49,7 +49,7 @@ def sustained(profile: Profile, p99_ms: float, seed: int = 0) -> Sustained:
     """
     if profile.alone_ms >= p99_ms:
         raise UnreachableTargetError(p99_ms, profile.alone_ms)
-    low_rps, high_rps = 0.0, _most_rps(profile)
+    low_rps, high_rps = 0.0, profile.most_rps()
     best: Sustained | None = None
     for _ in range(_STEPS):
         rate_rps = (low_rps + high_rps) / 2
@@ -86,7 +86,7 @@ def _better(
     best: Sustained, profile: Profile, p99_ms: float, tell: Callable[[Sustained], None]
 ) -> Sustained:
     """Returns what other settings sustain, where that is worth it; mostly one trial says no."""
-    if _try(profile, min(_WORTH_RATIO * best.rate_rps, _most_rps(profile)), p99_ms, 0) is None:
+    if _try(profile, min(_WORTH_RATIO * best.rate_rps, profile.most_rps()), p99_ms, 0) is None:
         return best
     found = sustained(profile, p99_ms)
     tell(found)
@@ -111,13 +111,3 @@ def _try(profile: Profile, rate_rps: float, p99_ms: float, seed: int) -> Sustain
         return None
     mean_s = sum(outcome.latencies_ms) / latency.count / 1000
     return Sustained(profile, rate_rps, latency.p50_ms, latency.p99_ms, rate_rps * mean_s)
-
-
-def _most_rps(profile: Profile) -> float:
-    """What the slowest step does when all its batches are full."""
-    return min(
-        max(1000 * size / each.batch_ms(size) for size in range(1, each.max_batch + 1))
-        * each.instances
-        for each in profile.steps
-        if each.batch_ms(1) > 0
-    )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
+    from loadtest.capacity.cores import Cores
     from loadtest.capacity.events import Events
     from loadtest.capacity.profile import Profile, StepProfile
 
@@ -40,9 +41,24 @@ class Step:
     """One model of one Triton."""
 
     def __init__(
-        self, profile: StepProfile, events: Events, chance: Random, done: Callable[[Job], None]
+        self,
+        profile: StepProfile,
+        events: Events,
+        cores: Cores | None,
+        chance: Random,
+        done: Callable[[Job], None],
     ) -> None:
+        """Makes it idle.
+
+        Args:
+            profile: of the step.
+            events: of the simulation.
+            cores: that it computes on; None: on a device of its own.
+            chance: draws service times.
+            done: hears of each request that leaves it.
+        """
         self._profile = profile
+        self._cores = cores
         self._events = events
         self._chance = chance
         self._done = done
@@ -67,18 +83,24 @@ class Step:
             jobs = [self._queue.popleft()[1] for _ in range(min(most, len(self._queue)))]
             self._free -= 1
             service_s = self._service_s(len(jobs))
-            self._events.at(self._events.now_s + service_s, _Finish(self, jobs, service_s))
+            finish = _Finish(self, jobs, self._events.now_s)
+            if self._cores is None:
+                self._events.at(self._events.now_s + service_s, finish)
+            else:
+                self._cores.run(service_s, finish)
 
     def _service_s(self, size: int) -> float:
         mean_s = self._batch_s[size]
         if not (variation := self._profile.variation) or not mean_s:
             return mean_s
-        shape = variation**-2  # of a gamma distribution: 1 is the exponential one
+        # Of a gamma distribution: 1 is the exponential one. A batch of n is a sum of n times.
+        shape = size * variation**-2
         return self._chance.gammavariate(shape, mean_s / shape)
 
-    def finish(self, jobs: list[Job], service_s: float) -> None:
+    def finish(self, jobs: list[Job], begun_s: float) -> None:
         """Hears that a batch is done."""
         self._free += 1
+        service_s = self._events.now_s - begun_s
         for job in jobs:
             job.service_s += service_s / len(jobs)
             self._done(job)
@@ -89,10 +111,10 @@ class Step:
 class _Finish:
     step: Step
     jobs: list[Job]
-    service_s: float
+    begun_s: float
 
     def __call__(self) -> None:
-        self.step.finish(self.jobs, self.service_s)
+        self.step.finish(self.jobs, self.begun_s)
 
 
 @dataclass
@@ -100,6 +122,7 @@ class Replica:
     """One Triton with all steps of the variant.
 
     Attributes:
+        cores: that its steps share; None: none.
         in_flight: requests inside.
         is_up: whether it is asked.
     """
@@ -107,13 +130,14 @@ class Replica:
     profile: Profile
     events: Events
     chance: Random
+    cores: Cores | None = None
     in_flight: int = 0
     is_up: bool = True
     _branches: list[Step] = field(default_factory=list)
     _head: Step | None = None
 
     def __post_init__(self) -> None:
-        make = (self.events, self.chance)
+        make = (self.events, self.cores, self.chance)
         self._branches = [Step(each, *make, self._join) for each in self.profile.branches]
         if self.profile.head is not None:
             self._head = Step(self.profile.head, *make, self._end)

@@ -16,11 +16,14 @@ from gateway.admission.arrival import Arrival
 from gateway.admission.forecast import WorkKind
 from gateway.errors import AdmissionRefusedError
 from loadtest.bench.latencies import Percentiles
+from loadtest.capacity.cores import Cores
 from loadtest.capacity.events import Events
 from loadtest.capacity.serving import Replica
 from loadtest.traffic.shapes import due_times
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from gateway.admission.admission import Ticket
     from loadtest.capacity.profile import Profile
     from loadtest.traffic.shapes import Diurnal, Ramp, Spike, Steady
@@ -66,6 +69,9 @@ class Setting:
         seed: the same seed gives the same run.
         max_concurrency: the gateways' bound of the adaptive limit.
         budget_s: the deadline of each request.
+        due_s: when requests are due, instead of what the shape and the seed say.
+        beside_cpu_ms: CPU time of gateway and client for one request, where these run on the
+            profile's cores too; 0: elsewhere.
     """
 
     profile: Profile
@@ -78,6 +84,8 @@ class Setting:
     seed: int = 0
     max_concurrency: int = 100_000
     budget_s: float = BUDGET_S
+    due_s: Sequence[float] | None = None
+    beside_cpu_ms: float = 0.0
 
 
 @dataclass
@@ -125,9 +133,10 @@ class _Run:
         self._setting = setting
         self._events = Events()
         self._chance = random.Random(setting.seed)  # noqa: S311  # reproducible, nothing secret
-        self._replicas = [
-            Replica(setting.profile, self._events, self._chance) for _ in range(setting.replicas)
-        ]
+        self._replicas = [self._replica() for _ in range(setting.replicas)]
+        # Half of what goes to gateway, server and client is before the steps, half behind them.
+        profile = setting.profile
+        self._half_s = (setting.beside_cpu_ms + profile.triton_cpu_ms) / 2 / _MS
         self._up = list(self._replicas)
         self._inside: dict[int, list[_Request]] = {id(each): [] for each in self._replicas}
         self._admission = Admission(
@@ -138,7 +147,16 @@ class _Run:
         )
         self._outcome = Outcome()
         seed = f"arrivals {setting.seed}"
-        self._arrivals = due_times(setting.shape, setting.duration_s, seed)
+        self._arrivals = (
+            due_times(setting.shape, setting.duration_s, seed)
+            if setting.due_s is None
+            else iter(setting.due_s)
+        )
+
+    def _replica(self) -> Replica:
+        profile = self._setting.profile
+        cores = profile.cores and Cores(self._events, profile.cores, profile.slowdown)
+        return Replica(profile, self._events, self._chance, cores or None)
 
     def outcome(self) -> Outcome:
         self._plan_next()
@@ -179,7 +197,21 @@ class _Run:
         if self._setting.loss is not None:
             self._inside[id(replica)].append(request)
         request.sent_s = self._events.now_s
-        replica.enter(lambda service_s: self._close(request, service_s, has_missed=False))
+
+        def answered(service_s: float) -> None:
+            self._beside(replica, lambda: self._close(request, service_s, has_missed=False))
+
+        def enter() -> None:
+            replica.enter(answered)
+
+        self._beside(replica, enter)
+
+    def _beside(self, replica: Replica, then: Callable[[], None]) -> None:
+        """What gateway, server and client compute for a request, on one side of the steps."""
+        if replica.cores is None or not self._half_s:
+            then()
+        else:
+            replica.cores.run(self._half_s, then, goes_first=True)
 
     def _close(self, request: _Request, service_s: float, *, has_missed: bool) -> None:
         if not request.is_open:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from loadtest.bench.latencies import Percentiles
 from loadtest.bench.targets import Verdict
 from loadtest.capacity.simulation import BUDGET_S, Setting, simulate
 from loadtest.overload.figures import is_kept
-from loadtest.overload.open_loop import OpenLoop, Stretch
+from loadtest.overload.open_loop import OpenLoop, Stretch, arrivals
 from loadtest.traffic.shapes import Steady
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 
 MAX_DIFFERENCE: Final = 0.15
 LOADS: Final = (0.3, 0.5, 0.7, 1.3, 2.0)
-"""Of what the slowest step can do. Near 1 a little more or less load changes P99 by much."""
+"""Of what the service can do. Near 1 a little more or less load changes P99 by much."""
 
 _WARM_UP_S: Final = 5.0
+_RUNS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -61,27 +63,46 @@ class Compared:
         }
 
 
-def compare(server: Server, profile: Profile, rate_rps: float, seconds: float) -> Compared:
-    """Sends a load to the service, and to the simulation."""
+def drive(server: Server, rate_rps: float, seconds: float) -> Seen:
+    """Sends a load to the service."""
     with OpenLoop(server) as loop:
         replies = loop.run([Stretch(rate_rps, _WARM_UP_S + seconds)])
     counted = [reply for reply in replies if reply.due_s >= _WARM_UP_S]
     kept = [reply for reply in counted if is_kept(reply)]
     latency = Percentiles.of(1000 * reply.latency_s for reply in kept)
-    real = Seen(latency.p50_ms, latency.p99_ms, 1 - len(kept) / max(1, len(counted)))
-    outcome = simulate(
-        Setting(
-            profile=profile,
-            replicas=1,
-            shape=Steady(kind="steady", rate_rps=rate_rps),
-            duration_s=_WARM_UP_S + 10 * seconds,
-            warm_up_s=_WARM_UP_S,
+    return Seen(latency.p50_ms, latency.p99_ms, 1 - len(kept) / max(1, len(counted)))
+
+
+def simulated(profile: Profile, beside_cpu_ms: float, rate_rps: float, seconds: float) -> Seen:
+    """Simulates what `drive` does: requests are due at the same times, some times over.
+
+    Args:
+        profile: measured on the same machine, at about the same time.
+        beside_cpu_ms: CPU time of gateway and load tool for one request.
+        rate_rps: requests a second.
+        seconds: that count.
+    """
+    duration_s = _WARM_UP_S + seconds
+    due_s = tuple(arrivals([Stretch(rate_rps, duration_s)], seed=0))
+    runs = [
+        simulate(
+            Setting(
+                profile=profile,
+                replicas=1,
+                shape=Steady(kind="steady", rate_rps=rate_rps),
+                duration_s=duration_s,
+                warm_up_s=_WARM_UP_S,
+                seed=seed,
+                due_s=due_s,
+                beside_cpu_ms=beside_cpu_ms,
+            )
         )
-    )
-    return Compared(
-        rate_rps,
-        real,
-        Seen(outcome.latency.p50_ms, outcome.latency.p99_ms, outcome.shed_ratio),
+        for seed in range(_RUNS)
+    ]
+    return Seen(
+        fmean(each.latency.p50_ms for each in runs),
+        fmean(each.latency.p99_ms for each in runs),
+        fmean(each.shed_ratio for each in runs),
     )
 
 
