@@ -12,7 +12,7 @@ from torch.nn import functional
 from exporters.heads.fusion import FusionHead
 from exporters.heads.joint_space import JointSpace
 from exporters.heads.registry import fusion_head
-from exporters.heads.sequences import attention_bias, masked_mean
+from exporters.heads.sequences import attention_bias, is_position, masked_mean
 
 if TYPE_CHECKING:
     from exporters.heads.fusion import HeadShape
@@ -45,10 +45,11 @@ class CrossAttention(FusionHead):
 
     def fuse(self, text: Tensor, image: Tensor) -> Tensor:
         """See `FusionHead.fuse`."""
+        of_text, of_image = is_position(text), is_position(image)  # once: they are read in full
         tokens, parts = self.space(text, image)  # (batch, length, hidden_dim) each
-        seen_by_text = tokens + self.text_look(tokens, parts, attention_bias(image))
-        seen_by_image = parts + self.image_look(parts, tokens, attention_bias(text))
-        sides = [masked_mean(seen_by_text, text), masked_mean(seen_by_image, image)]
+        seen_by_text = tokens + self.text_look(tokens, parts, attention_bias(of_image))
+        seen_by_image = parts + self.image_look(parts, tokens, attention_bias(of_text))
+        sides = [masked_mean(seen_by_text, of_text), masked_mean(seen_by_image, of_image)]
         logits: Tensor = self.classifier(torch.cat(sides, dim=-1))
         return logits
 

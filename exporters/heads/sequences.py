@@ -22,14 +22,18 @@ def is_position(sequence: Tensor) -> Tensor:
     return sequence.abs().amax(dim=-1) > 0
 
 
-def attention_bias(sequence: Tensor) -> Tensor:
-    """Returns what hides padding from attention, added to scores, (batch, 1, 1, length)."""
-    return (~is_position(sequence) * _HIDDEN)[:, None, None, :]
+def attention_bias(positions: Tensor) -> Tensor:
+    """Returns what hides padding from attention, added to scores, (batch, 1, 1, length).
+
+    Args:
+        positions: of `is_position`, bool (batch, length).
+    """
+    return (~positions * _HIDDEN)[:, None, None, :]
 
 
-def masked_mean(states: Tensor, sequence: Tensor) -> Tensor:
-    """Averages the states (batch, length, width) of a sequence's positions; (batch, width)."""
-    weights = is_position(sequence).unsqueeze(-1).to(states.dtype)  # (batch, length, 1)
+def masked_mean(states: Tensor, positions: Tensor) -> Tensor:
+    """Averages the states (batch, length, width) of some positions, bool (batch, length)."""
+    weights = positions.unsqueeze(-1).to(states.dtype)  # (batch, length, 1)
     return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp_min(1.0)
 
 
