@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from exporters.data import ExampleTable
     from exporters.encoders import ImageEncoder, TextEncoder
     from exporters.heads import FusionHead
-    from exporters.training.sequences import Sequences
+    from exporters.training.sequences import HeldSequences, Sequences
     from exporters.workspace import Workspace
 
 _TEXT_BATCH: Final = 32
@@ -51,7 +51,7 @@ class Features:
 
     text: Tensor
     image: Tensor
-    sequences: Sequences | None = None
+    sequences: Sequences | HeldSequences | None = None
 
     def __len__(self) -> int:
         return len(self.text)

@@ -10,7 +10,7 @@ import torch
 from exporters.data import group_examples, load_table, split_by_group
 from exporters.digests import digest_of_json, digest_of_source
 from exporters.encoders import load_image_encoder, load_text_encoder
-from exporters.errors import NotAClassifierError, SequenceHeadError
+from exporters.errors import NotAClassifierError
 from exporters.heads import require_head
 from exporters.progress import progress
 from exporters.training.calibration import calibrate
@@ -63,8 +63,6 @@ def train(recipe: Recipe, workspace: Workspace) -> TrainedVariant:
     """
     if recipe.dual_tower is not None:
         raise NotAClassifierError(recipe.name)
-    if recipe.finetune.is_on and require_head(recipe.head.type).is_over_sequences:
-        raise SequenceHeadError(recipe.head.type, "fine-tuning")
     inputs = load_inputs(recipe, workspace)
     run_folder = _run_folder(inputs, workspace)
     if is_saved(run_folder):

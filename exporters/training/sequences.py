@@ -7,6 +7,7 @@ there are. It is NumPy's own format, opened with pickles refused.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -66,6 +67,33 @@ class Sequences:
         text = torch.from_numpy(self.text[rows])  # (selected, tokens, token_dim)
         tokens = int((text != 0).any(dim=-1).sum(dim=1).max()) if len(rows) else 0
         return text[:, :tokens].float(), torch.from_numpy(self.image[rows]).float()
+
+
+@dataclass(frozen=True)
+class HeldSequences:
+    """Sequences of some examples in memory, as a tuned encoder gave them: with gradients.
+
+    Attributes:
+        text: tokens, float32 (examples, tokens, token_dim).
+        image: cells, float32 (examples, cells, cell_dim).
+    """
+
+    text: Tensor
+    image: Tensor
+
+    def take(self, positions: Tensor) -> HeldSequences:
+        """Returns those at `positions`, shape (selected,), int64."""
+        return HeldSequences(self.text[positions], self.image[positions])
+
+    def read(self) -> tuple[Tensor, Tensor]:
+        """Returns tokens and cells."""
+        return self.text, self.image
+
+
+def zeros_on_disk(shape: tuple[int, ...]) -> Stored:
+    """Returns float16 zeros in a file without a name, which is gone with the array."""
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, np.float16, "w+", shape=shape)
 
 
 def load_sequences(

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import torch
 
+from exporters.encoders.encoded import Encoded
 from exporters.preprocessing.images import decode_image
 from exporters.preprocessing.texts import groups_by_length
 from exporters.training.features import Features
+from exporters.training.sequences import HeldSequences, Sequences, zeros_on_disk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,31 +50,60 @@ class Batches:
     def features(self, rows: Tensor) -> Features:
         """Features of `rows`, int64 (rows,): float32 on the device, with gradients if enabled."""
         device = self.precision.device
-        text = self._texts(rows) if TEXT in self.unfrozen else self.frozen.text[rows].to(device)
-        image = self._images(rows) if IMAGE in self.unfrozen else self.frozen.image[rows].to(device)
-        return Features(text, image)
+        frozen = self.frozen.take(rows)
+        text = self._texts(rows) if TEXT in self.unfrozen else None
+        image = self._images(rows) if IMAGE in self.unfrozen else None
+        sequences = None
+        if frozen.sequences is not None:
+            tokens, cells = frozen.sequences.read()
+            sequences = HeldSequences(
+                tokens.to(device) if text is None else text.sequence,
+                cells.to(device) if image is None else image.sequence,
+            )
+        return Features(
+            frozen.text.to(device) if text is None else text.pooled,
+            frozen.image.to(device) if image is None else image.pooled,
+            sequences,
+        )
 
     def evaluated(self, rows: Tensor) -> Features:
-        """Features of `rows` as they will be served, on the CPU; groups of similar length."""
+        """Features of `rows` as they will be served, on the CPU; groups of similar length.
+
+        Sequences are in half precision and on disk, as those of training are.
+        """
+        encoders = self.inputs
         lengths = [len(self.tokens[row]) for row in rows.tolist()]
-        text = torch.empty(len(rows), self.inputs.text_encoder.dim)
-        image = torch.empty(len(rows), self.inputs.image_encoder.dim)
+        text = torch.empty(len(rows), encoders.text_encoder.dim)
+        image = torch.empty(len(rows), encoders.image_encoder.dim)
+        sequences = None
+        if self.frozen.sequences is not None:
+            # The frozen encoder's longest text is the tuned one's.
+            sequences = Sequences(
+                zeros_on_disk((len(rows), *self.frozen.sequences.text.shape[1:])),
+                zeros_on_disk((len(rows), *self.frozen.sequences.image.shape[1:])),
+                torch.arange(len(rows)),
+            )
         with torch.inference_mode():
             for group in groups_by_length(lengths, _EVALUATED_ROWS):
                 found = self.features(rows[group])
                 text[group], image[group] = found.text.cpu(), found.image.cpu()
-        return Features(text, image)
+                if sequences is not None and found.sequences is not None:
+                    tokens, cells = found.sequences.read()
+                    longest = max(lengths[row] for row in group)
+                    sequences.text[group, :longest] = tokens[:, :longest].half().cpu().numpy()
+                    sequences.image[group] = cells.half().cpu().numpy()
+        return Features(text, image, sequences)
 
-    def _texts(self, rows: Tensor) -> Tensor:
+    def _texts(self, rows: Tensor) -> Encoded:
         encoder, device = self.inputs.text_encoder, self.precision.device
         ids, mask = encoder.tokenizer.pad([self.tokens[row] for row in rows.tolist()])
         with self.precision.autocast():
-            pooled: Tensor = encoder.module(
+            encoded = encoder.module.encode(
                 torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
             )
-        return pooled.float()
+        return Encoded(encoded.pooled.float(), encoded.sequence.float())
 
-    def _images(self, rows: Tensor) -> Tensor:
+    def _images(self, rows: Tensor) -> Encoded:
         encoder, examples = self.inputs.image_encoder, self.inputs.table.examples
         pixels = [
             decode_image(examples[row].image.read_bytes(), encoder.preprocessing)
@@ -80,5 +111,5 @@ class Batches:
         ]
         batch = torch.from_numpy(np.stack(pixels)).to(self.precision.device)
         with self.precision.autocast():
-            pooled: Tensor = encoder.module(batch)
-        return pooled.float()
+            encoded = encoder.module.encode(batch)
+        return Encoded(encoded.pooled.float(), encoded.sequence.float())

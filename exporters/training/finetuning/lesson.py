@@ -48,9 +48,7 @@ class Lesson:
         """Training loss of some rows, with modality dropout; a scalar with gradients."""
         device = features.text.device
         has_text, has_image = drop_modalities(len(rows), self.modality_dropout)
-        prepared = head.prepare(
-            features.text, features.image, has_text.to(device), has_image.to(device)
-        )
+        prepared = head.prepare(*features.seen_by(head), has_text.to(device), has_image.to(device))
         targets = self.targets.take(rows).to(device)
         objective = self.objective.to(device)
         losses = [

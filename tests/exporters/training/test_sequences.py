@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from exporters.errors import EncoderError, SequenceHeadError, SequencesTooLargeError
+from exporters.errors import EncoderError, SequencesTooLargeError
 from exporters.preprocessing.images import decode_image
 from exporters.recipe import load_recipe
-from exporters.training import TrainingInputs, load_features, load_inputs, train
+from exporters.training import TrainingInputs, load_features, load_inputs
 from exporters.training import sequences as sequences_module
 from exporters.training.sequences import load_sequences
 from exporters.workspace import Workspace
@@ -120,15 +120,3 @@ def test_states_that_half_precision_cannot_hold_are_refused(
         )
 
     assert not list(tmp_path.rglob("*.npy"))
-
-
-def test_fine_tuning_under_a_head_over_sequences_is_refused(recipe: Recipe, tmp_path: Path) -> None:
-    tuned = recipe.model_copy(
-        update={
-            "head": recipe.head.model_copy(update={"type": "cross_attention"}),
-            "finetune": recipe.finetune.model_copy(update={"text_layers": 1}),
-        }
-    )
-
-    with pytest.raises(SequenceHeadError, match="fine-tuning"):
-        train(tuned, Workspace(tmp_path))
