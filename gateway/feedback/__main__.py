@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from gateway.errors import TrafficPlanError
 from gateway.feedback.forget import forget
 from gateway.receipts.keys_file import read_receipt_keys
 from gateway.receipts.ring import ReceiptRing
 from gateway.settings import env_name, load_settings
 from gateway.start_errors import ReceiptKeysFileError, SettingsError
 from gateway.storage.engine import make_engine
+from gateway.traffic.file import parse_file, read_bytes
+from gateway.traffic.forget import named_in_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from gateway.feedback.forget import Forgettable
     from gateway.settings import Settings
@@ -32,8 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command.
 
     Returns:
-        0, also where there was nothing to delete; 1 when the database or a file cannot be used, 2
-        when a setting is missing.
+        0, also where there was nothing to delete; 1 when the database or a file cannot be used, or
+        the experiments file still names the unit; 2 when a setting is missing.
     """
     parsed = _parser().parse_args(arguments)
     unit = sys.stdin.readline().rstrip("\n") if parsed.unit == "-" else parsed.unit
@@ -64,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     engine = make_engine(settings.database_url.get_secret_value())
     try:
         done = forget(
-            engine, hashes, _others(settings), actor=getpass.getuser(), now=datetime.now(UTC)
+            engine, unit, hashes, _others(settings), actor=getpass.getuser(), now=datetime.now(UTC)
         )
     except (SQLAlchemyError, OSError) as error:
         # The cause is the driver's own: SQLAlchemy's text would add the statement.
@@ -75,7 +79,24 @@ def main(arguments: list[str] | None = None) -> int:
         engine.dispose()
     for kind, count in done.counts.items():
         print(f"{count} {kind.replace('_', ' ')} deleted")
-    return 0
+    return _told_of_file(settings.experiments_file, unit)
+
+
+def _told_of_file(path: Path | None, unit: str) -> int:
+    """Says where the experiments file names the unit; it is not ours to change."""
+    if path is None:
+        return 0
+    try:
+        found = named_in_file(parse_file(read_bytes(path)), unit)
+    except TrafficPlanError as error:
+        print(f"{path} was not looked at: {error}", file=sys.stderr)
+        return _EXIT_FAILURE
+    if found:
+        print(
+            f"{path} names it in the overrides of {', '.join(found)}: take it out there.",
+            file=sys.stderr,
+        )
+    return _EXIT_FAILURE if found else 0
 
 
 def _others(settings: Settings) -> Sequence[Forgettable]:
@@ -92,7 +113,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m gateway.feedback",
         description="Deletes what is stored of a unit: labels given for its predictions, their "
-        "history, and captured answers. Reads the settings of the gateway from the environment.",
+        "history, captured answers, and overrides of experiments. Reads the settings of the "
+        "gateway from the environment.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("forget", help="delete everything about a unit key")

@@ -1,7 +1,8 @@
 """Deletes everything about a unit key: labels and their history here, and what others keep.
 
-What is stored names a unit by a keyed hash, so it is found with the secrets of the receipt keys and
-with nothing else. The audit says that a unit was forgotten and how much it was, never which.
+What is stored of answers names a unit by a keyed hash, so it is found with the secrets of the
+receipt keys and with nothing else; overrides of experiments name it in the clear. The audit says
+that a unit was forgotten and how much it was, never which.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from gateway.storage.engine import WRITES, is_sqlite
 from gateway.storage.tables import AuditEntry, Feedback, FeedbackHistory
+from gateway.traffic.forget import forget_overrides
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +54,7 @@ class Forgotten:
 
 def forget(
     engine: Engine,
+    unit: str,
     unit_hashes: Sequence[str],
     others: Sequence[Forgettable],
     *,
@@ -64,6 +67,7 @@ def forget(
 
     Args:
         engine: of the database.
+        unit: the unit key.
         unit_hashes: of the unit.
         others: all else that keeps something.
         actor: who asked for it.
@@ -80,6 +84,7 @@ def forget(
         for kind, table in (("labels", Feedback), ("superseded_labels", FeedbackHistory)):
             done = session.execute(delete(table).where(table.unit.in_(unit_hashes)))
             counts[kind] = cast("CursorResult[Any]", done).rowcount
+        counts["overrides_and_audited_overrides"] = forget_overrides(session, unit, now)
         session.add(
             AuditEntry(
                 at=now,

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import json
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +18,19 @@ from gateway.feedback.outcomes import OutcomeFilter
 from gateway.feedback.store import record
 from gateway.receipts.keys_file import new_secret, read_receipt_keys
 from gateway.receipts.ring import ReceiptRing
+from gateway.routing.definitions import ExperimentDefinition
 from gateway.storage.tables import AuditEntry, FeedbackHistory
+from gateway.traffic.audit import Actor
+from gateway.traffic.file import EMPTY_FILE
+from gateway.traffic.ledger import Ledger
+from gateway.traffic.stored import read_revision, read_stored
 from tests.gateway.capture.rows import make_row
 from tests.gateway.feedback.entries import entry, signed
 from tests.gateway.receipts.receipts import NOW, write_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
     from gateway.storage.database import Database
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 SECRET_LABEL = "a-label-that-nobody-may-find"
+SECRET_IMAGE = bytes(range(200, 250))
 
 
 @pytest.fixture
@@ -67,7 +77,11 @@ async def test_forget_deletes_all_of_a_unit_and_nothing_else(
 
     monkeypatch.setattr("sys.stdin", io.StringIO("user-1\n"))
     assert command.main(["forget", "--unit", "-"]) == 0
-    assert capsys.readouterr().out == "2 labels deleted\n1 superseded labels deleted\n"
+    assert capsys.readouterr().out.splitlines() == [
+        "2 labels deleted",
+        "1 superseded labels deleted",
+        "0 overrides and audited overrides deleted",
+    ]
 
     def read(session: Session) -> tuple[set[str], int, AuditEntry]:
         left = read_outcomes(session, OutcomeFilter(), limit=9)
@@ -78,7 +92,12 @@ async def test_forget_deletes_all_of_a_unit_and_nothing_else(
     left, history, audited = await database.read(read)
     assert left == {each.key for each in others}
     assert history == 0
-    assert (audited.action, audited.after) == ("unit.forget", {"labels": 2, "superseded_labels": 1})
+    assert audited.action == "unit.forget"
+    assert audited.after == {
+        "labels": 2,
+        "superseded_labels": 1,
+        "overrides_and_audited_overrides": 0,
+    }
     assert "user-1" not in f"{audited.target}{audited.before}{audited.request_id}"
     if database_url.startswith("sqlite"):
         folder = Path(database_url.removeprefix("sqlite:///")).parent
@@ -118,18 +137,82 @@ async def test_forget_deletes_captured_answers_of_a_unit_whatever_secret_named_i
     before = ReceiptRing(read_receipt_keys(keys_file)).unit_hash("user-1")
     add_unit_secret(keys_file)
     ring = ReceiptRing(read_receipt_keys(keys_file))
-    units = [before, ring.unit_hash("user-1"), ring.unit_hash("user-2"), None]
+    after = ring.unit_hash("user-1")
+    others = [ring.unit_hash("user-2"), None]
     folder = CaptureFolder(tmp_path / "captured")
-    rows = [make_row(number, unit=unit) for number, unit in enumerate(units)]
-    folder.write_part(NOW.date(), "w", 0, to_table(rows))
+    # Its image and text were kept, too; of two writers and two days.
+    payload = {"image": SECRET_IMAGE, "text": SECRET_LABEL}
+    mine = [make_row(number, unit=unit, **payload) for number, unit in enumerate((before, after))]
+    rest = [make_row(2 + number, unit=unit) for number, unit in enumerate(others)]
+    folder.write_part(NOW.date(), "w", 0, to_table([*mine, *rest]))
+    folder.write_part(NOW.date() - timedelta(days=1), "v", 0, to_table(mine))
     monkeypatch.setenv("DIPTYCH_GATEWAY_CAPTURE_FOLDER", str(folder.path))
 
     assert command.main(["forget", "--unit", "user-1"]) == 0
 
-    assert "2 captured rows deleted" in capsys.readouterr().out
+    assert "4 captured rows deleted" in capsys.readouterr().out
     [part] = folder.parts()
-    assert ParquetFile(part).read()["unit"].to_pylist() == units[2:]
-    assert (before or "").encode() not in part.read_bytes()
+    assert ParquetFile(part).read()["unit"].to_pylist() == others
+    parts = b"".join(each.read_bytes() for each in folder.path.rglob("*.parquet"))
+    for secret in (before, after, SECRET_LABEL):
+        assert secret is not None
+        assert secret.encode() not in parts
+    assert SECRET_IMAGE not in parts
+
+
+async def test_forget_takes_a_unit_out_of_overrides_and_of_what_the_audit_says_of_them(
+    database: Database,
+    database_url: str,
+    keys_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def put(*units: str) -> Callable[[Session], None]:
+        overrides = {"units": dict.fromkeys(units, "b")}
+        arms = {"a": {"weight": 1}, "b": {"weight": 1}}
+        body = {"name": "x", "control": "a", "arms": arms, "overrides": overrides}
+        definition = ExperimentDefinition.model_validate(body)
+
+        def work(session: Session) -> None:
+            Ledger(session, EMPTY_FILE, Actor("ops", "r"), NOW).put(definition, "put")
+
+        return work
+
+    await database.write(put("user-1", "user-2"))
+    await database.write(put("user-1"))
+    await database.write(put("user-1", "user-3"))
+    before = await database.read(read_revision)
+
+    assert command.main(["forget", "--unit", "user-1"]) == 0
+
+    # The rule, and what was put each of three times.
+    assert "4 overrides and audited overrides deleted" in capsys.readouterr().out
+
+    def read(session: Session) -> tuple[int, list[object], str]:
+        rules = read_stored(session).rules.values()
+        audit = session.scalars(select(AuditEntry)).all()
+        said = json.dumps([[each.before, each.after] for each in audit])
+        return read_revision(session), [each.definition for each in rules], said
+
+    revision, [rule], said = await database.read(read)
+    assert revision == before + 1  # replicas hear of it
+    assert isinstance(rule, ExperimentDefinition)
+    assert rule.overrides.units == {"user-3": "b"}
+    assert "user-1" not in said
+    assert "user-2" in said
+    if database_url.startswith("sqlite"):
+        folder = Path(database_url.removeprefix("sqlite:///")).parent
+        assert b"user-1" not in b"".join(each.read_bytes() for each in folder.iterdir())
+
+    file = tmp_path / "experiments.toml"
+    file.write_text(
+        '[[experiments]]\nname = "y"\ncontrol = "a"\noverrides.units = {"user-1" = "a"}\n'
+        "arms = {a = {weight = 1}, b = {weight = 1}}\n"
+    )
+    monkeypatch.setenv("DIPTYCH_GATEWAY_EXPERIMENTS_FILE", str(file))
+    assert command.main(["forget", "--unit", "user-1"]) == 1
+    assert "names it in the overrides of y: take it out there" in capsys.readouterr().err
 
 
 def test_forget_without_settings_names_them(
