@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from exporters.data import Example
-from exporters.drift.reference import HeldOutAnswers, ReferenceData
+from exporters.drift.sample import HeldOutAnswers, ReferenceData
+from gateway.contract.drift.reference import ONLY_TASK
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
@@ -107,8 +108,16 @@ class Population:
             group,
         )
 
-    def reference_data(self, generator: np.random.Generator, rows: int = 900) -> ReferenceData:
-        """Draws what a reference is fitted from: half to train on, a fifth of all rows twins."""
+    def reference_data(
+        self,
+        generator: np.random.Generator,
+        rows: int = 900,
+        tasks: Sequence[str] = (ONLY_TASK,),
+    ) -> ReferenceData:
+        """Draws what a reference is fitted from: half to train on, a fifth of all rows twins.
+
+        All tasks answer alike.
+        """
         drawn, groups = self.draw(rows, generator, twins=0.2)
         # No group is cut by the split.
         first = int(np.flatnonzero(groups == groups[rows // 2])[0])
@@ -121,18 +130,20 @@ class Population:
             groups=groups,
             train=np.arange(first),
             others=np.arange(first, rows),
-            answers=dict.fromkeys(ModalitySet, answers),
+            answers={task: dict.fromkeys(ModalitySet, answers) for task in tasks},
             seed=1,
         )
 
-    def items(self, drawn: Draw, tests: DriftTests) -> list[WatchedItem]:
+    def items(
+        self, drawn: Draw, tests: DriftTests, tasks: Sequence[str] = (ONLY_TASK,)
+    ) -> list[WatchedItem]:
         """What a window keeps of requests with both inputs."""
         images = [file.read_bytes() for file in self.files]
         return [
             tests.watch(
                 (drawn.image[row], drawn.text[row]),
                 (images[drawn.files[row]], drawn.texts[row]),
-                (drawn.labels[row], float(drawn.confidence[row])),
+                dict.fromkeys(tasks, (drawn.labels[row], float(drawn.confidence[row]))),
             )
             for row in range(len(drawn))
         ]

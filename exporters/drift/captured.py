@@ -13,14 +13,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from exporters.errors import CaptureError
-from gateway.contract.capture import SCHEMA_VERSION, UNIFORM, VERSION_KEY
+from gateway.contract.capture import (
+    OTHER_TASKS,
+    SCHEMA_VERSION,
+    UNIFORM,
+    VERSION_KEY,
+    arrow_schema,
+)
 from gateway.contract.drift.properties import ImageProperties, TextProperties
 from gateway.contract.drift.window import WatchedItem
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 _COLUMNS: Final = (
     "predicted_at", "modalities", "reasons", "label", "confidence", "scores", "image_features",
     "text_features", "image_bytes", "image_width_px", "image_height_px", "image_format",
-    "text_chars", "text_script", "text_familiarity",
+    "text_chars", "text_script", "text_familiarity", OTHER_TASKS,
 )  # fmt: skip
 
 
@@ -45,8 +53,23 @@ class CapturedItems:
         return len(self.items)
 
 
+def captured_dataset(folder: Path) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Opens all parts of a capture; columns that older parts have not are null.
+
+    Raises:
+        CaptureError: there is no capture, or none of a form that is known.
+    """
+    parts = [str(part) for part in sorted(folder.glob("day=*/part-*.parquet"))]
+    if not parts:
+        raise CaptureError(folder, "it holds no captured parts")
+    version = (pq.read_schema(parts[0]).metadata or {}).get(VERSION_KEY, b"").decode()
+    if version != str(SCHEMA_VERSION):
+        raise CaptureError(folder, f"its parts are of version '{version}', not {SCHEMA_VERSION}")
+    return ds.dataset(parts, format="parquet", schema=arrow_schema())
+
+
 def read_captured(
-    folder: Path, digest: str, since: datetime | None, tests: DriftTests
+    folder: Path, digest: str, since: datetime | None, tests: DriftTests, first_task: str
 ) -> dict[ModalitySet, CapturedItems]:
     """Reads the evenly drawn answers of one digest of a variant.
 
@@ -55,17 +78,12 @@ def read_captured(
         digest: of the variant, whole.
         since: answers before are left out; None: none are.
         tests: of the variant.
+        first_task: its name, as in the variant's reference.
 
     Raises:
         CaptureError: there is no capture, or none of a form that is known.
     """
-    parts = sorted(folder.glob("day=*/part-*.parquet"))
-    if not parts:
-        raise CaptureError(folder, "it holds no captured parts")
-    dataset = ds.dataset([str(part) for part in parts], format="parquet")
-    version = (dataset.schema.metadata or {}).get(VERSION_KEY, b"").decode()
-    if version != str(SCHEMA_VERSION):
-        raise CaptureError(folder, f"its parts are of version '{version}', not {SCHEMA_VERSION}")
+    dataset = captured_dataset(folder)
     wanted = pc.field("digest") == digest
     if since is not None:
         moment = pa.scalar(since, pa.timestamp("ms", tz="UTC"))
@@ -78,25 +96,36 @@ def read_captured(
         modalities = ModalitySet(row["modalities"])
         group = found.setdefault(modalities, CapturedItems(modalities, [], []))
         group.times.append(row["predicted_at"])
-        group.items.append(_item(row, tests))
+        group.items.append(_item(row, tests, first_task))
     return found
 
 
-def _item(row: dict[str, Any], tests: DriftTests) -> WatchedItem:
+def image_file_of(row: Mapping[str, Any]) -> ImageProperties | None:
+    """Returns what a captured row says of its image from outside."""
+    if row["image_bytes"] is None:
+        return None
+    return ImageProperties(
+        row["image_bytes"], row["image_width_px"], row["image_height_px"], row["image_format"]
+    )
+
+
+def text_shape_of(row: Mapping[str, Any]) -> TextProperties | None:
+    """Returns what a captured row says of its text from outside."""
+    if row["text_chars"] is None:
+        return None
+    return TextProperties(row["text_chars"], row["text_script"])
+
+
+def _item(row: dict[str, Any], tests: DriftTests, first_task: str) -> WatchedItem:
     image, text = row["image_features"], row["text_features"]
-    has_answer = bool(row["scores"])
+    answers = {first_task: (row["label"], row["confidence"])} if row["scores"] else {}
+    for each in row[OTHER_TASKS] or ():
+        answers[each["task"]] = each["label"], each["confidence"]
     return WatchedItem(
         image=None if image is None else tests.image_coordinates(np.array(image, np.float32)),
         text=None if text is None else tests.text_coordinates(np.array(text, np.float32)),
-        label=row["label"] if has_answer else None,
-        confidence=row["confidence"] if has_answer else None,
-        image_file=None
-        if row["image_bytes"] is None
-        else ImageProperties(
-            row["image_bytes"], row["image_width_px"], row["image_height_px"], row["image_format"]
-        ),
-        text_shape=None
-        if row["text_chars"] is None
-        else TextProperties(row["text_chars"], row["text_script"]),
+        answers=answers,
+        image_file=image_file_of(row),
+        text_shape=text_shape_of(row),
         familiarity=row["text_familiarity"],
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from exporters.drift.captured import CapturedItems
     from exporters.drift.report import JudgedWindow
     from gateway.contract.drift.reference import DriftReference
-    from gateway.contract.drift.window import DriftTests
+    from gateway.contract.drift.window import DriftTests, Finding
 
     Floats = NDArray[np.float32]
 
@@ -37,9 +37,16 @@ _COLOURS: Final = {
     DriftKind.LABELS: "#3b8f5a",
     DriftKind.CONFIDENCE: "#3b8f5a",
 }
+_MARKERS: Final = "osD^vP*"  # one a task
 _DASHED: Final = frozenset(
     {DriftKind.IMAGE_PROPERTIES, DriftKind.TEXT_PROPERTIES, DriftKind.CONFIDENCE}
 )
+
+
+def kind_text(found: Finding) -> str:
+    """Returns the kind of a finding in words, with its task where that has a name."""
+    kind = found.kind.replace("_", " ")
+    return f"{kind} of {found.task}" if found.task else kind
 
 
 def save_ratios(windows: Sequence[JudgedWindow], file: Path) -> None:
@@ -55,15 +62,19 @@ def save_ratios(windows: Sequence[JudgedWindow], file: Path) -> None:
 
 def _draw_ratios(axes: Axes, windows: Sequence[JudgedWindow]) -> None:
     places = np.arange(1, len(windows) + 1)
-    for index, found in enumerate(windows[0].findings):
+    by_test = [{(found.kind, found.task): found for found in each.findings} for each in windows]
+    # Parts that were written before a task was captured have no answers of it.
+    tests = {test: found for each in by_test for test, found in each.items()}
+    tasks = list(dict.fromkeys(task for _, task in tests))
+    for (kind, task), found in tests.items():
         axes.plot(
             places,
-            [each.findings[index].ratio for each in windows],
-            marker="o",
+            [each[kind, task].ratio if (kind, task) in each else np.nan for each in by_test],
+            marker=_MARKERS[tasks.index(task) % len(_MARKERS)],
             markersize=4,
-            color=_COLOURS[found.kind],
-            linestyle="--" if found.kind in _DASHED else "-",
-            label=found.kind.replace("_", " "),
+            color=_COLOURS[kind],
+            linestyle="--" if kind in _DASHED else "-",
+            label=kind_text(found),
         )
     axes.axhline(1.0, color=GREY, linewidth=1, linestyle=":")
     axes.set_ylabel("statistic / threshold")
@@ -87,14 +98,20 @@ def save_answers(
     file: Path,
 ) -> None:
     """Draws the labels and confidence that were answered, and agreement, beside the reference's."""
-    figure = Figure(figsize=(11.5, 3.6), layout="constrained")
-    labels, confidence, agreement = figure.subplots(1, 3)
     largest = max(groups.values(), key=len)
-    answers = reference.answers.get(largest.modalities)
-    if answers is not None:
-        _draw_labels(labels, answers.labels.counts, [each.label for each in largest.items])
-        found = np.array([each.confidence for each in largest.items], np.float32)
+    tasks = reference.answers_to(largest.modalities)
+    rows = max(len(tasks), 1)
+    figure = Figure(figsize=(11.5, 3.3 * rows + 0.3), layout="constrained")
+    panels = figure.subplots(rows, 3, squeeze=False)
+    for (labels, confidence, _), (task, answers) in zip(panels, tasks.items(), strict=False):
+        said = [each.answers[task] for each in largest.items if task in each.answers]
+        if not said:
+            continue
+        _draw_labels(labels, answers.labels.counts, [label for label, _ in said])
+        found = np.array([score for _, score in said], np.float32)
         _draw_cumulative(confidence, answers.confidence.values.unpack(), found, "confidence")
+        labels.set_title(task, loc="left", fontsize=10)
+    agreement = panels[0, 2]
     pairs = groups.get(ModalitySet.BOTH)
     if pairs is not None:
         scores = tests.agreement(
@@ -103,14 +120,14 @@ def save_answers(
         )
         before = reference.agreement.scores.values.unpack()
         _draw_cumulative(agreement, before, scores, "agreement of image and text (cosine)")
-    for axes in (labels, confidence, agreement):
+    for axes in panels.flat:
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_visible(axes.has_data())
     figure.suptitle(f"{MODALITY_NAMES[largest.modalities]}, all windows together", fontsize=10)
     save_figure(figure, file)
 
 
-def _draw_labels(axes: Axes, before: Mapping[str, int], now: Sequence[str | None]) -> None:
+def _draw_labels(axes: Axes, before: Mapping[str, int], now: Sequence[str]) -> None:
     names = sorted(before, key=lambda name: before[name])
     total = sum(before.values())
     places = np.arange(len(names))

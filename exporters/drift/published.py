@@ -33,13 +33,14 @@ def read_published_reference(repository: Path, variant: str) -> PublishedReferen
     Raises:
         NoDriftReferenceError: there is no such variant, or it was published without a reference.
     """
-    found = [each for each in _references(repository) if each.manifest.variant == variant]
+    found = [each for each in published_references(repository) if each.manifest.variant == variant]
     if not found:
         raise NoDriftReferenceError(variant, repository)
     return max(found, key=lambda each: each.manifest.provenance.created_at.timestamp())
 
 
-def _references(repository: Path) -> Iterator[PublishedReference]:
+def published_references(repository: Path) -> Iterator[PublishedReference]:
+    """Reads the references of all variants that have one."""
     for file in sorted(repository.glob(f"*/{CONFIG}")):
         config = model_config_pb2.ModelConfig()
         try:

@@ -18,10 +18,9 @@ from exporters.drift.design_effect import (
 )
 from gateway.contract.drift.agreement import Agreement
 from gateway.contract.drift.embedding import Projection, kernel_features
-from gateway.contract.drift.language import familiarity, language_profile
 from gateway.contract.drift.packing import PackedArray
-from gateway.contract.drift.properties import image_properties, text_properties
 from gateway.contract.drift.reference import (
+    ONLY_TASK,
     AgreementReference,
     AnswersReference,
     CategoriesReference,
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from exporters.data import Example
+    from exporters.drift.sample import FittedOn, HeldOutAnswers, ReferenceData, Sample
     from gateway.contract.drift.window import Properties
     from gateway.contract.manifest import ModalitySet
 
@@ -54,57 +53,34 @@ _MEDIAN_ROWS: Final = 500
 _INT8: Final = 127
 
 
-@dataclass(frozen=True)
-class HeldOutAnswers:
-    """What a variant says of the examples that the samples are drawn from.
-
-    Attributes:
-        labels: the best label of each example.
-        confidence: its calibrated probability, shape (examples,).
-    """
-
-    labels: Sequence[str]
-    confidence: Floats
+def fit_reference(data: ReferenceData) -> DriftReference:
+    """Fits what windows of traffic will be compared with, from examples."""
+    fitted_on = data.fitted_on()
+    return fit_reference_to(fitted_on, data.sample(fitted_on.language_profile), data.seed)
 
 
-@dataclass(frozen=True)
-class ReferenceData:
-    """What a reference is fitted from.
+def fit_reference_to(fitted_on: FittedOn, sample: Sample, seed: int) -> DriftReference:
+    """Fits what windows of traffic will be compared with.
 
-    Attributes:
-        image, text: features of all examples, shapes (examples, dim).
-        examples: in the same order.
-        groups: group of each example, shape (examples,); near twins share one.
-        train: positions of the examples that were trained on.
-        others: positions of those that nothing was fitted on.
-        answers: for the examples at `others`, by modality set; empty for a dual tower.
+    Args:
+        fitted_on: what projections are fitted on, and the language profile.
+        sample: what windows are compared with.
         seed: of the random waves.
     """
-
-    image: Floats
-    text: Floats
-    examples: Sequence[Example]
-    groups: NDArray[np.int64]
-    train: NDArray[np.int64]
-    others: NDArray[np.int64]
-    answers: Mapping[ModalitySet, HeldOutAnswers]
-    seed: int
-
-
-def fit_reference(data: ReferenceData) -> DriftReference:
-    """Fits what windows of traffic will be compared with."""
-    groups = data.groups[data.others]
-    image_axes, text_axes = (_principal_axes(each[data.train]) for each in (data.image, data.text))
-    image, image_rows = _embedding(image_axes, data.image[data.others], groups, data.seed)
-    text, text_rows = _embedding(text_axes, data.text[data.others], groups, data.seed + 1)
+    groups = sample.groups
+    image_axes, text_axes = _principal_axes(fitted_on.image), _principal_axes(fitted_on.text)
+    image, image_rows = _embedding(image_axes, sample.image, groups, seed)
+    text, text_rows = _embedding(text_axes, sample.text, groups, seed + 1)
     agreement = _fit_agreement(
-        image_axes.projection.coordinates(data.image[data.train].astype(np.float32)),
-        text_axes.projection.coordinates(data.text[data.train].astype(np.float32)),
+        image_axes.projection.coordinates(fitted_on.image.astype(np.float32)),
+        text_axes.projection.coordinates(fitted_on.text.astype(np.float32)),
     )
-    profile = language_profile(data.examples[row].text for row in data.train)
-    others = [data.examples[row] for row in data.others]
-    files = [image_properties(each.image.read_bytes()) for each in others]
-    familiar = [familiarity(each.text, profile) for each in others]
+    numbers, categories = text_values(sample.text_shapes, sample.familiarity or ())
+    if sample.familiarity is None:
+        del numbers["language"]
+    (first, answers), *others = [
+        (task, _answers(found, groups)) for task, found in sample.answers.items()
+    ] or [(ONLY_TASK, {})]
     return DriftReference(
         image=image,
         text=text,
@@ -113,19 +89,24 @@ def fit_reference(data: ReferenceData) -> DriftReference:
             text=PackedArray.of(agreement.text, "<f4"),
             scores=_values(agreement.scores(image_rows, text_rows), groups),
         ),
-        image_properties=_properties(image_values(files), groups),
-        text_properties=_properties(
-            text_values([text_properties(each.text) for each in others], familiar), groups
-        ),
-        language_profile=PackedArray.of(profile, "|u1"),
-        answers={
-            modalities: AnswersReference(
-                labels=_categories(answers.labels, groups),
-                confidence=_values(answers.confidence, groups),
-            )
-            for modalities, answers in data.answers.items()
-        },
+        image_properties=_properties(image_values(sample.image_files), groups),
+        text_properties=_properties((numbers, categories), groups),
+        language_profile=PackedArray.of(fitted_on.language_profile, "|u1"),
+        answers=answers,
+        first_task=first,
+        other_tasks=dict(others),
     )
+
+
+def _answers(
+    found: Mapping[ModalitySet, HeldOutAnswers], groups: NDArray[np.int64]
+) -> dict[ModalitySet, AnswersReference]:
+    return {
+        modalities: AnswersReference(
+            labels=_categories(said.labels, groups), confidence=_values(said.confidence, groups)
+        )
+        for modalities, said in found.items()
+    }
 
 
 @dataclass(frozen=True)

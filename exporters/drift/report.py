@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from exporters.atomic import atomic_file
 from exporters.drift.captured import read_captured
-from exporters.drift.plots import MODALITY_NAMES, save_answers, save_ratios
+from exporters.drift.plots import MODALITY_NAMES, kind_text, save_answers, save_ratios
 from exporters.errors import CaptureError
 from gateway.contract.drift.window import DriftTests, Finding
 
@@ -86,7 +86,8 @@ def write_drift_report(
         CaptureError: there is no capture, or too little of this variant.
     """
     tests = DriftTests(published.reference)
-    groups = read_captured(capture, published.manifest.digest, since, tests)
+    first_task = published.reference.first_task
+    groups = read_captured(capture, published.manifest.digest, since, tests, first_task)
     cuts = {each: _cuts(len(group), window_rows) for each, group in groups.items()}
     count = sum(len(each) for each in cuts.values())
     if not count:
@@ -166,9 +167,9 @@ def _markdown(published: PublishedReference, windows: Sequence[JudgedWindow]) ->
         for found in sorted(window.findings, key=lambda each: -each.ratio):
             said = "**drift**" if found.is_drifting else "as before"
             what = f"{said}, {found.worst}" if found.worst and found.is_drifting else said
+            figures = f"{found.statistic:.3f} | {found.threshold:.3f} | {found.ratio:.2f}"
             lines.append(
                 f"| {MODALITY_NAMES[window.modalities]} | {window.until:%Y-%m-%d %H:%M} "
-                f"| {window.rows} | {found.kind} | {found.statistic:.3f} | {found.threshold:.3f} "
-                f"| {found.ratio:.2f} | {what} |"
+                f"| {window.rows} | {kind_text(found)} | {figures} | {what} |"
             )
     return "\n".join(lines) + "\n"

@@ -9,14 +9,16 @@ import numpy as np
 import torch
 
 from exporters.data import group_examples
-from exporters.drift.reference import HeldOutAnswers, ReferenceData, fit_reference
+from exporters.drift.reference import fit_reference
+from exporters.drift.sample import HeldOutAnswers, ReferenceData
 from exporters.tasks import slices_of, task_probabilities
 from exporters.training import logits_of
+from gateway.contract.drift.reference import ONLY_TASK
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
     from exporters.alignment import AlignedTowers
-    from exporters.training import TrainedVariant
+    from exporters.training import Features, TrainedVariant
     from gateway.contract.drift.reference import DriftReference
 
 _TRAIN_RATIO: Final = 0.6
@@ -28,21 +30,34 @@ def reference_of_variant(variant: TrainedVariant) -> DriftReference:
 
 
 def data_of_variant(variant: TrainedVariant) -> ReferenceData:
-    """What a classifier's reference is fitted from; answers are those of its first task."""
+    """What a classifier's reference is fitted from."""
     data = _data_of(variant)
-    task, place = variant.tasks[0], slices_of(variant.tasks)[0]
     features = variant.features.take(torch.from_numpy(data.others))
-    answers = {}
+    return replace(data, answers=answers_of_variant(variant, features))
+
+
+def answers_of_variant(
+    variant: TrainedVariant, features: Features
+) -> dict[str, dict[ModalitySet, HeldOutAnswers]]:
+    """Returns what a variant says of features, by task and modality set, as a gateway would."""
+    names = [task.name if variant.recipe.tasks else ONLY_TASK for task in variant.tasks]
+    answers: dict[str, dict[ModalitySet, HeldOutAnswers]] = {name: {} for name in names}
     for modalities in ModalitySet:
-        logits = logits_of(variant.head, features, modalities).numpy()[:, place]
-        temperature = variant.calibrations[modalities][0].temperature
-        probabilities = task_probabilities(logits, task, temperature)
-        best = probabilities.argmax(axis=1)
-        answers[modalities] = HeldOutAnswers(
-            labels=[task.labels[index] for index in best],
-            confidence=probabilities[np.arange(len(best)), best],
-        )
-    return replace(data, answers=answers)
+        logits = logits_of(variant.head, features, modalities).numpy()
+        for name, task, place, calibration in zip(
+            names,
+            variant.tasks,
+            slices_of(variant.tasks),
+            variant.calibrations[modalities],
+            strict=True,
+        ):
+            probabilities = task_probabilities(logits[:, place], task, calibration.temperature)
+            best = probabilities.argmax(axis=1)
+            answers[name][modalities] = HeldOutAnswers(
+                labels=[task.labels[index] for index in best],
+                confidence=probabilities[np.arange(len(best)), best],
+            )
+    return answers
 
 
 def reference_of_towers(towers: AlignedTowers) -> DriftReference:

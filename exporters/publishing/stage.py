@@ -130,6 +130,7 @@ def stage_variant(
     qualities: Mapping[ModalitySet, ModalityQuality],
     repository: Path,
     encoders: tuple[Path, Path] | None = None,
+    reference: DriftReference | None = None,
 ) -> StagedVariant:
     """Converts a variant and writes its models.
 
@@ -138,6 +139,7 @@ def stage_variant(
         qualities: what was measured on held-out examples.
         repository: an empty staging repository.
         encoders: graphs of text and image encoder that are served in place of the variant's own.
+        reference: what its traffic will be compared with; None: one of its own examples.
 
     Raises:
         ConversionError: a graph is not the module it was made from.
@@ -165,7 +167,7 @@ def stage_variant(
         for modalities, graph in graphs.heads.items()
     }
     manifests = unproved_manifests(variant, qualities, [steps.text, steps.image], heads)
-    reference = reference_of_variant(variant)
+    reference = reference or reference_of_variant(variant)
     write_reference(reference, variant.run_folder)
     staged = StagedVariant(steps, heads, manifests, reference)
     for folder in staged.folders:

@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from sqlalchemy import create_engine, make_url, select
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from exporters.digests import digest_of_json
-from exporters.errors import CaptureError
+from exporters.drift.captured import captured_dataset, image_file_of, text_shape_of
 from exporters.retraining.errors import FeedbackDatabaseError
-from gateway.contract.capture import SCHEMA_VERSION, VERSION_KEY
 from gateway.contract.feedback import FEEDBACK, ONLY_TASK
 from gateway.contract.manifest import ModalitySet
 
@@ -34,10 +32,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from gateway.contract.drift.properties import ImageProperties, TextProperties
+
 _MAX_TO_MEAN: Final = 10.0
 _COLUMNS: Final = (
     "prediction_key", "predicted_at", "digest", "modalities", "sampling_weight", "image_features",
-    "text_features",
+    "text_features", "image_bytes", "image_width_px", "image_height_px", "image_format",
+    "text_chars", "text_script", "text_familiarity",
 )  # fmt: skip
 
 
@@ -50,6 +51,23 @@ class Feedback:
 
 
 @dataclass(frozen=True)
+class InputFacts:
+    """What a captured row says of its inputs from outside.
+
+    Attributes:
+        digest: of the variant that answered.
+        image_file: size, format.
+        text_shape: length, script.
+        familiarity: of the text, by the profile of the variant that answered; None: it has none.
+    """
+
+    digest: str
+    image_file: ImageProperties
+    text_shape: TextProperties
+    familiarity: float | None
+
+
+@dataclass(frozen=True)
 class RecentExamples:
     """Joined examples with both modalities, oldest first.
 
@@ -58,6 +76,7 @@ class RecentExamples:
         image: features, shape (examples, image_dim), the same.
         truth: index of the label, shape (examples,).
         weights: how many predictions each stands for, mean 1, shape (examples,).
+        inputs: what they were from outside.
         since, until: when the first and the last of them was predicted.
         digest: SHA-256 of predictions and labels.
         left_out: how many labelled or captured ones could not be used, by reason.
@@ -67,6 +86,7 @@ class RecentExamples:
     image: NDArray[np.float32]
     truth: NDArray[np.int64]
     weights: NDArray[np.float64]
+    inputs: tuple[InputFacts, ...]
     since: datetime | None
     until: datetime | None
     digest: str
@@ -148,7 +168,10 @@ def join_recent(
             left_out["without a label yet"] += 1
         elif row["digest"] not in digests:
             left_out["of other encoders"] += 1
-        elif row["modalities"] != ModalitySet.BOTH:
+        elif row["modalities"] != ModalitySet.BOTH or None in (
+            row["image_bytes"],
+            row["text_chars"],
+        ):
             left_out["with one input alone"] += 1
         elif known.label not in index:
             left_out["of unknown labels"] += 1
@@ -162,6 +185,7 @@ def join_recent(
         image=_features(chosen, "image_features"),
         truth=np.array([index[each.label] for each in told], np.int64),
         weights=truncated(np.array(weights, np.float64)),
+        inputs=tuple(_facts(row) for row in chosen),
         since=chosen[0]["predicted_at"] if chosen else None,
         until=chosen[-1]["predicted_at"] if chosen else None,
         digest=digest_of_json([[key, each.label] for key, each in zip(used, told, strict=True)]),
@@ -181,20 +205,19 @@ def truncated(weights: NDArray[np.float64]) -> NDArray[np.float64]:
 def _captured(captures: Sequence[Path], since: datetime | None) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for folder in captures:
-        parts = [str(part) for part in sorted(folder.glob("day=*/part-*.parquet"))]
-        if not parts:
-            raise CaptureError(folder, "it holds no captured parts")
-        dataset = ds.dataset(parts, format="parquet")
-        version = (dataset.schema.metadata or {}).get(VERSION_KEY, b"").decode()
-        if version != str(SCHEMA_VERSION):
-            raise CaptureError(
-                folder, f"its parts are of version '{version}', not {SCHEMA_VERSION}"
-            )
+        dataset = captured_dataset(folder)
         wanted = None
         if since is not None:
             wanted = pc.field("predicted_at") >= pa.scalar(since, pa.timestamp("ms", tz="UTC"))
         rows += dataset.to_table(columns=list(_COLUMNS), filter=wanted).to_pylist()
     return rows
+
+
+def _facts(row: Mapping[str, Any]) -> InputFacts:
+    image, text = image_file_of(row), text_shape_of(row)
+    assert image is not None  # noqa: S101  # the row was chosen for having both
+    assert text is not None  # noqa: S101  # the same
+    return InputFacts(row["digest"], image, text, row["text_familiarity"])
 
 
 def _features(rows: Sequence[Mapping[str, Any]], column: str) -> NDArray[np.float32]:

@@ -6,14 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from exporters.digests import digest_of_json
-from exporters.evaluation import measure_quality, write_report
-from exporters.evaluation.parity import write_proofs
-from exporters.evaluation.report import REPORT
 from exporters.heads import require_head
-from exporters.publishing.export import publish_proved
-from exporters.publishing.proof import prove
-from exporters.publishing.stage import stage_variant
-from exporters.repository.publish import staging
 from exporters.retraining.candidate import as_variant, fit_candidate, judge
 from exporters.retraining.errors import (
     NotRetrainableError,
@@ -24,12 +17,13 @@ from exporters.retraining.judgement import Bounds
 from exporters.retraining.live import find_live
 from exporters.retraining.lock import only_retraining
 from exporters.retraining.parts import divide
+from exporters.retraining.publication import lineage_of, publish_candidate
 from exporters.retraining.recent import join_recent, read_feedback
+from exporters.retraining.reference import reference_of_candidate
 from exporters.retraining.report import write_retraining_report
 from exporters.retraining.rules import Rules, write_rules
 from exporters.training import train
 from exporters.training.variant import save_variant
-from gateway.contract.manifest import Lineage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporters.publishing.export import Published
-    from exporters.publishing.stage import StagedVariant
     from exporters.recipe import Recipe
-    from exporters.retraining.candidate import Candidate
     from exporters.retraining.judgement import Judgement
     from exporters.retraining.live import LiveVariant
     from exporters.retraining.parts import Parts
@@ -138,14 +130,15 @@ def _retrain(recipe: Recipe, workspace: Workspace, repository: Path, asked: Requ
         as_variant(variant, candidate, parts, name),
         run_folder=workspace.run_folder(name, digest),
     )
-    _save(made, candidate)
-    lineage = _lineage(live, recent, candidate, judgement)
+    save_variant(candidate.fitted, made.calibrations, made.split, made.inputs, made.run_folder)
+    lineage = lineage_of(live, recent, parts, candidate, judgement)
     rules = Rules(recipe.name, live.manifest.variant, name, asked.shadow_share)
     report = write_retraining_report(made, lineage, judgement, recent, parts)
     if (reason := judgement.refusal) is not None:
         raise WorseCandidateError(reason, report)
     rules_file = write_rules(rules, made.run_folder)
-    published = _publish(made, variant, lineage, repository)
+    reference = reference_of_candidate(made, recent, parts, live, repository)
+    published = publish_candidate(made, recipe, lineage, reference, repository)
     return Retrained(name, published, judgement, report, rules, rules_file)
 
 
@@ -196,57 +189,4 @@ def _digest(live: LiveVariant, recent: RecentExamples, recipe: Recipe, asked: Re
             "recipe": recipe.recipe_digest,
             "recent_share": asked.recent_share,
         }
-    )
-
-
-def _save(made: TrainedVariant, candidate: Candidate) -> None:
-    save_variant(candidate.fitted, made.calibrations, made.split, made.inputs, made.run_folder)
-
-
-def _lineage(
-    live: LiveVariant, recent: RecentExamples, candidate: Candidate, judgement: Judgement
-) -> Lineage:
-    assert recent.since is not None  # noqa: S101  # there are examples: that was required
-    assert recent.until is not None  # noqa: S101  # the same
-    return Lineage(
-        parent=live.manifest.variant,
-        parent_digest=live.manifest.digest,
-        feedback_since=recent.since,
-        feedback_until=recent.until,
-        feedback_examples=len(recent),
-        feedback_digest=recent.digest,
-        feedback_share=candidate.recent_share,
-        parent_accuracy=judgement.recent.live,
-        accuracy=judgement.recent.candidate,
-    )
-
-
-def _publish(
-    made: TrainedVariant, original: TrainedVariant, lineage: Lineage, repository: Path
-) -> Published:
-    with staging(repository) as staged_repository:
-        staged = stage_variant(made, measure_quality(made), staged_repository)
-        proofs = prove(staged, made, staged_repository)
-        write_proofs(proofs, made.run_folder)
-        write_report(made)
-        return publish_proved(
-            _with_lineage(staged, original.recipe, lineage),
-            proofs,
-            staged_repository,
-            repository,
-            made.run_folder / REPORT,
-        )
-
-
-def _with_lineage(staged: StagedVariant, recipe: Recipe, lineage: Lineage) -> StagedVariant:
-    """Writes into the manifests what the variant was made from; the recipe keeps its own name."""
-    update = {"recipe": recipe.name, "recipe_digest": recipe.recipe_digest, "lineage": lineage}
-    return replace(
-        staged,
-        manifests={
-            modalities: manifest.model_copy(
-                update={"provenance": manifest.provenance.model_copy(update=update)}
-            )
-            for modalities, manifest in staged.manifests.items()
-        },
     )

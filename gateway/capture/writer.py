@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from gateway.capture.folder import day_of
-from gateway.contract.capture import CapturedRow, arrow_schema
+from gateway.contract.capture import CapturedRow, CapturedTask, arrow_schema
 from gateway.telemetry.logs import log_event
 
 if TYPE_CHECKING:
@@ -139,7 +139,11 @@ def _cell(name: str, value: Any) -> Any:  # noqa: ANN401 - one of a row's types
         # Beyond what float16 holds is still the largest that it holds.
         largest = float(np.finfo(np.float16).max)
         return np.clip(value, -largest, largest).astype(np.float16)
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [
+            dataclasses.asdict(each) if isinstance(each, CapturedTask) else each for each in value
+        ]
+    return value
 
 
 def _size_of(row: CapturedRow) -> int:

@@ -27,9 +27,21 @@ SCHEMA_VERSION: Final = 1
 VERSION_KEY: Final = b"diptych_capture"
 """Under which the version stands in a file's metadata."""
 
+OTHER_TASKS: Final = "other_tasks"
+"""A column that the first parts of version 1 have not."""
+
 UNIFORM: Final = "uniform"
 LOW_CONFIDENCE: Final = "low_confidence"
 DISAGREEMENT: Final = "disagreement"
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedTask:
+    """What a task said: its best label and the calibrated probability of it."""
+
+    task: str
+    label: str
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +73,8 @@ class CapturedRow:
         text_familiarity: bits, by the variant's reference; None where it has none.
         image: the image file; None unless inputs are captured.
         text: the text; the same.
+        other_tasks: what the other tasks said; empty where the variant names none. Parts of
+            releases before it have no such column.
     """
 
     prediction_id: str
@@ -87,6 +101,7 @@ class CapturedRow:
     text_familiarity: float | None
     image: bytes | None
     text: str | None
+    other_tasks: tuple[CapturedTask, ...] = ()
 
 
 def arrow_schema() -> Any:  # noqa: ANN401 - pyarrow has no types
@@ -94,6 +109,13 @@ def arrow_schema() -> Any:  # noqa: ANN401 - pyarrow has no types
     import pyarrow as pa
 
     features = pa.list_(pa.float16())
+    task = pa.struct(
+        [
+            pa.field("task", pa.string(), nullable=False),
+            pa.field("label", pa.string(), nullable=False),
+            pa.field("confidence", pa.float32(), nullable=False),
+        ]
+    )
     return pa.schema(
         [
             pa.field("prediction_id", pa.string(), nullable=False),
@@ -120,6 +142,7 @@ def arrow_schema() -> Any:  # noqa: ANN401 - pyarrow has no types
             pa.field("text_familiarity", pa.float32()),
             pa.field("image", pa.binary()),
             pa.field("text", pa.string()),
+            pa.field(OTHER_TASKS, pa.list_(task)),
         ],
         metadata={VERSION_KEY: str(SCHEMA_VERSION).encode()},
     )

@@ -163,6 +163,8 @@ class Lineage(_Frozen):
         feedback_digest: of these predictions and their labels.
         feedback_share: of the loss that it was fitted to, 0 to 1; the rest is the recipe's data.
         parent_accuracy, accuracy: of both on recent examples that nothing was fitted on.
+        drift_reference_examples: of the recent ones, on which its drift reference stands; None, and
+            not written: it stands on the recipe's data.
     """
 
     parent: str
@@ -174,6 +176,9 @@ class Lineage(_Frozen):
     feedback_share: Ratio
     parent_accuracy: Ratio
     accuracy: Ratio
+    drift_reference_examples: Annotated[
+        int | None, Field(ge=1, exclude_if=lambda examples: examples is None)
+    ] = None
 
 
 class Provenance(_Frozen):

@@ -1,4 +1,8 @@
-"""The metrics of drift. Labels are bounded by the catalog and by the kinds of drift."""
+"""The metrics of drift. Labels are bounded by the catalog, its tasks and the kinds of drift.
+
+`task` names whose labels or confidence have drifted; it is empty, which to Prometheus is a label
+that is not there, for the inputs and for variants that name no tasks.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.contract.drift.window import Finding
 
-_KIND_LABELS = ("variant", "modalities", "kind")
+_KIND_LABELS = ("variant", "modalities", "kind", "task")
 
 
 class DriftMetrics:
@@ -45,7 +49,8 @@ class DriftMetrics:
         )
         self._is_drifting = Gauge(
             "diptych_drift_is_drifting",
-            "1 where the last window showed drift of a kind, else 0.",
+            "1 where the last window showed drift of a kind, else 0; 0 as well when nothing was "
+            "answered for the time of three windows.",
             _KIND_LABELS,
             registry=registry,
             multiprocess_mode="livemax",
@@ -81,10 +86,18 @@ class DriftMetrics:
         """Shows what a window was found to be."""
         self._windows.labels(variant, modalities).inc()
         for finding in findings:
-            labels = variant, modalities, finding.kind
+            labels = variant, modalities, finding.kind, finding.task
             self._statistic.labels(*labels).set(finding.statistic)
             self._ratio.labels(*labels).set(finding.ratio)
             self._is_drifting.labels(*labels).set(1 if finding.is_drifting else 0)
+
+    def take_back(self, variant: str, modalities: str, findings: Iterable[Finding]) -> None:
+        """Shows nothing where a window was shown that no longer says anything."""
+        for finding in findings:
+            labels = variant, modalities, finding.kind, finding.task
+            # Several processes share these in files, from which a series cannot be removed.
+            for each in (self._statistic, self._ratio, self._is_drifting):
+                each.labels(*labels).set(0)
 
     def show_references(self, states: Iterable[tuple[str, str]]) -> None:
         """Shows the state of each variant's reference, by variant and state."""

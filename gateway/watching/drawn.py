@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.classification.outputs import probabilities
-from gateway.contract.capture import CapturedRow
+from gateway.contract.capture import CapturedRow, CapturedTask
 from gateway.contract.drift.properties import image_properties, text_properties
+from gateway.contract.drift.reference import ONLY_TASK
 from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
 from gateway.watching.drift_watch import Stream
 
@@ -52,12 +53,19 @@ class Drawn:
 
 def watched_item(drawn: Drawn, tests: DriftTests) -> WatchedItem:
     """What a window of drift takes of an answer."""
-    rows, request, best = drawn.features.rows, drawn.request, drawn.answer.ranking[0]
+    rows, request = drawn.features.rows, drawn.request
     return tests.watch(
         (rows.get(IMAGE_FEATURES), rows.get(TEXT_FEATURES)),
         (request.image, request.text),
-        (best.label, best.score) if request.labels is None else None,
+        _best_of_tasks(drawn.answer) if request.labels is None else {},
     )
+
+
+def _best_of_tasks(answer: Classification) -> dict[str, tuple[str, float]]:
+    """The best label of each task and its probability; one without a name where there are none."""
+    if not answer.tasks:
+        return {ONLY_TASK: (answer.ranking[0].label, answer.ranking[0].score)}
+    return {each.name: (each.ranking[0].label, each.ranking[0].score) for each in answer.tasks}
 
 
 def captured_row(
@@ -103,4 +111,8 @@ def captured_row(
         text_familiarity=familiarity,
         image=request.image if has_inputs else None,
         text=request.text if has_inputs else None,
+        other_tasks=tuple(
+            CapturedTask(each.name, each.ranking[0].label, each.ranking[0].score)
+            for each in answer.tasks[1:]
+        ),
     )

@@ -2,14 +2,15 @@
 
 Windows tumble: one for each digest of a variant and modality set, of a length of time and of a most
 number of items, which are drawn evenly over that time. One with too few items goes on until it has
-enough: a judgement on a handful would need a shift that nobody could miss.
+enough: a judgement on a handful would need a shift that nobody could miss. Of a variant that lost
+its traffic the last judgement is taken back: it says nothing of today.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from gateway.telemetry.logs import log_event
@@ -28,6 +29,9 @@ FALSE_ALARM: Final = 1e-4
 windows of ten minutes and three modality sets that is one false alarm in 23 days."""
 
 LEAST_ITEMS: Final = 100
+SILENT_WINDOWS: Final = 3
+"""Windows without a single answer, after which the last judgement says nothing of today."""
+
 _MARGIN: Final = 1.2  # drawn beyond what a window holds, as the rate of requests changes
 
 
@@ -105,7 +109,8 @@ class DriftWatch:
         self._tests: dict[str, DriftTests] = {}
         self._paces: dict[Stream, _Pace] = {}
         self._windows: dict[Stream, _Window] = {}
-        self._drifting: set[tuple[Stream, str]] = set()
+        self._judged: dict[Stream, tuple[Finding, ...]] = {}
+        self._drifting: set[tuple[Stream, str, str]] = set()
 
     def tests(self, digest: str) -> DriftTests | None:
         """Returns the tests of a variant's digest, or None where there is no reference."""
@@ -124,7 +129,9 @@ class DriftWatch:
             for kept in (self._paces, self._windows):
                 for gone in [each for each in kept if each.digest not in digests]:
                     del kept[gone]
-            self._drifting = {each for each in self._drifting if each[0].digest in digests}
+            silent = [each for each in self._judged if each.digest not in digests]
+        for each in silent:
+            self._take_back(each)
 
     def draw(self, stream: Stream) -> bool:
         """Draws whether the next answer goes into a window."""
@@ -153,7 +160,10 @@ class DriftWatch:
         """Judges the windows whose time is up."""
         now_s = self._clock()
         for stream, window in list(self._windows.items()):
-            is_due = now_s - window.opened_s >= self._policy.seconds
+            age_s = now_s - window.opened_s
+            if not window.items and age_s >= SILENT_WINDOWS * self._policy.seconds:
+                self._take_back(stream)
+            is_due = age_s >= self._policy.seconds
             if is_due and len(window.items) >= LEAST_ITEMS:
                 self._windows[stream] = _Window(now_s)
                 self._judge(stream, window.items)
@@ -163,13 +173,22 @@ class DriftWatch:
         if tests is None:
             return
         findings = tests.judge(items, stream.modalities, self._policy.false_alarm)
+        self._judged[stream] = findings
         self._metrics.show_window(stream.variant, stream.modalities, findings)
         for finding in findings:
             self._tell(stream, finding, len(items))
 
+    def _take_back(self, stream: Stream) -> None:
+        findings = self._judged.pop(stream, ())
+        shown = {(each.variant, each.modalities) for each in list(self._judged)}
+        if (stream.variant, stream.modalities) not in shown:  # by another digest of the variant
+            self._metrics.take_back(stream.variant, stream.modalities, findings)
+        for finding in findings:
+            self._tell(stream, replace(finding, statistic=0.0), 0)
+
     def _tell(self, stream: Stream, finding: Finding, items: int) -> None:
         """Logs where drift of a kind begins and where it ends."""
-        key = stream, finding.kind
+        key = stream, finding.kind, finding.task
         if finding.is_drifting is (key in self._drifting):
             return
         if finding.is_drifting:
@@ -184,6 +203,7 @@ class DriftWatch:
             digest=stream.digest,
             modalities=stream.modalities,
             kind=finding.kind,
+            task=finding.task or None,
             property=finding.worst,
             statistic=round(finding.statistic, 4),
             threshold=round(finding.threshold, 4),

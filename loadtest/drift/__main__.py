@@ -21,6 +21,7 @@ from exporters.tasks import slices_of, task_probabilities
 from exporters.training import logits_of, train
 from exporters.training.features import Features
 from exporters.workspace import DEFAULT_WORKSPACE, Workspace
+from gateway.contract.drift.reference import ONLY_TASK
 from gateway.contract.drift.window import DriftKind, DriftTests
 from gateway.contract.manifest import ModalitySet
 from loadtest.drift.shifts import Traffic, shifts
@@ -81,7 +82,12 @@ def judge(
         tests.watch(
             (features.image[row].numpy(), features.text[row].numpy()),
             (traffic.images[row], traffic.texts[row]),
-            (task.labels[int(probabilities[row].argmax())], float(probabilities[row].max())),
+            {
+                ONLY_TASK: (
+                    task.labels[int(probabilities[row].argmax())],
+                    float(probabilities[row].max()),
+                )
+            },
         )
         for row in range(len(features))
     ]
@@ -96,12 +102,15 @@ def main() -> int:
     data = data_of_variant(variant)
     kept, sent = _halves(data.groups[data.others], generator)
     answers = {
-        modalities: replace(
-            each,
-            labels=[each.labels[row] for row in kept],
-            confidence=np.asarray(each.confidence)[kept],
-        )
-        for modalities, each in data.answers.items()
+        task: {
+            modalities: replace(
+                each,
+                labels=[each.labels[row] for row in kept],
+                confidence=np.asarray(each.confidence)[kept],
+            )
+            for modalities, each in said.items()
+        }
+        for task, said in data.answers.items()
     }
     tests = DriftTests(fit_reference(replace(data, others=data.others[kept], answers=answers)))
     examples = [data.examples[row] for row in data.others[sent]]

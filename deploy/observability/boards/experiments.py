@@ -163,8 +163,8 @@ _DRIFT = Row(
             Unit.COUNT,
             (
                 Query(
-                    f"max by (variant, kind) (diptych_drift_threshold_ratio{{{_NS}}})",
-                    "{{variant}} {{kind}}",
+                    f"max by (variant, kind, task) (diptych_drift_threshold_ratio{{{_NS}}})",
+                    "{{variant}} {{kind}} {{task}}",
                 ),
             ),
             limit=1,

@@ -16,6 +16,9 @@ from gateway.contract.drift.packing import PackedArray
 from gateway.contract.manifest import ModalitySet
 
 REFERENCE_PARAMETER: Final = "diptych_drift_reference"
+ONLY_TASK: Final = ""
+"""Stands for the task of a variant that names none."""
+
 MAX_REFERENCE_BYTES: Final = 1024 * 1024
 """Largest JSON: every look at a server's repository carries it."""
 
@@ -102,7 +105,10 @@ class DriftReference(_Frozen):
         agreement: of pairs.
         image_properties, text_properties: of the raw inputs.
         language_profile: see `language.language_profile`.
-        answers: by modality set; empty for a dual tower, whose labels come with each request.
+        answers: of its first task, by modality set; empty for a dual tower, whose labels come with
+            each request.
+        first_task: name of that task; empty, and not written, where the variant names none.
+        other_tasks: the same of its other tasks, by name; not written where there are none.
     """
 
     schema_version: Literal[1] = 1
@@ -113,3 +119,12 @@ class DriftReference(_Frozen):
     text_properties: PropertiesReference
     language_profile: PackedArray
     answers: dict[ModalitySet, AnswersReference] = {}
+    first_task: Annotated[str, Field(exclude_if=lambda name: not name)] = ONLY_TASK
+    other_tasks: Annotated[
+        dict[str, dict[ModalitySet, AnswersReference]], Field(exclude_if=lambda tasks: not tasks)
+    ] = {}
+
+    def answers_to(self, modalities: ModalitySet) -> dict[str, AnswersReference]:
+        """Returns the answers with the inputs of one modality set, by task, the first one first."""
+        tasks = {self.first_task: self.answers, **self.other_tasks}
+        return {task: found[modalities] for task, found in tasks.items() if modalities in found}

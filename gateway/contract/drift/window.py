@@ -1,8 +1,9 @@
 """Judges a window of traffic by a reference.
 
 A window holds what was asked with the inputs of one modality set. Each kind of drift has a test of
-its own, named in its module; the probability of a false alarm is shared out among the kinds, and a
-kind's among its properties (Bonferroni), so that it holds for the window as a whole.
+its own, named in its module, and labels and confidence one a task; the probability of a false alarm
+is shared out among the tests, and a test's among its properties (Bonferroni), so that it holds for
+the window as a whole.
 """
 
 from __future__ import annotations
@@ -30,11 +31,12 @@ from gateway.contract.drift.two_sample import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from gateway.contract.drift.reference import (
+        AnswersReference,
         CategoriesReference,
         DriftReference,
         PropertiesReference,
@@ -67,8 +69,8 @@ class WatchedItem:
     Attributes:
         image: coordinates, shape (components + 1,); see `embedding`.
         text: the same of the text.
-        label: the label that was answered; None where labels come with the request.
-        confidence: its probability.
+        answers: the best label of each task and its probability, by the task's name; empty where
+            labels come with the request.
         image_file: the image from outside.
         text_shape: the text from outside.
         familiarity: of the text; see `language`.
@@ -76,8 +78,7 @@ class WatchedItem:
 
     image: Floats | None
     text: Floats | None
-    label: str | None
-    confidence: float | None
+    answers: Mapping[str, tuple[str, float]]
     image_file: ImageProperties | None
     text_shape: TextProperties | None
     familiarity: float | None
@@ -92,12 +93,15 @@ class Finding:
         statistic: a distance, 0 or more.
         threshold: what it exceeds by chance with the probability that was allowed; above 0.
         worst: the property that is furthest beyond its threshold, where a kind has several.
+        task: whose labels or confidence it is; empty for the inputs, and where a variant names no
+            tasks.
     """
 
     kind: DriftKind
     statistic: float
     threshold: float
     worst: str | None = None
+    task: str = ""
 
     @property
     def ratio(self) -> float:
@@ -135,22 +139,21 @@ class DriftTests:
         self,
         features: tuple[Floats | None, Floats | None],
         inputs: tuple[bytes | None, str | None],
-        answer: tuple[str, float] | None,
+        answers: Mapping[str, tuple[str, float]],
     ) -> WatchedItem:
         """Takes of a request what a window needs.
 
         Args:
             features: of image and text, shapes (dim,).
             inputs: image file and text.
-            answer: the best label and its probability; None where labels come with the request.
+            answers: the best label of each task and its probability, by the task's name; empty
+                where labels come with the request.
         """
         (image_features, text_features), (image, text) = features, inputs
-        label, confidence = answer or (None, None)
         return WatchedItem(
             image=None if image_features is None else self.image_coordinates(image_features),
             text=None if text_features is None else self.text_coordinates(text_features),
-            label=label,
-            confidence=confidence,
+            answers=answers,
             image_file=None if image is None else image_properties(image),
             text_shape=None if text is None else text_properties(text),
             familiarity=None if text is None else self.familiarity(text),
@@ -182,21 +185,18 @@ class DriftTests:
             modalities: that set.
             false_alarm: probability that any kind is drifting when nothing has changed.
         """
-        answers = self._reference.answers.get(modalities)
-        has_answers = answers is not None and all(each.label is not None for each in items)
-        kinds = 2 * (modalities.has_image + modalities.has_text) + 2 * has_answers
-        kinds += modalities.has_image and modalities.has_text
-        share = false_alarm / kinds
-        return tuple(self._judge(items, modalities, share, has_answers=has_answers))
+        answered = {
+            task: reference
+            for task, reference in self._reference.answers_to(modalities).items()
+            if all(task in each.answers for each in items)
+        }
+        count = 2 * (modalities.has_image + modalities.has_text) + 2 * len(answered)
+        count += modalities.has_image and modalities.has_text
+        share = false_alarm / count
+        inputs = self._judge_inputs(items, share)
+        return (*inputs, *_judge_answers(items, answered, share))
 
-    def _judge(
-        self,
-        items: Sequence[WatchedItem],
-        modalities: ModalitySet,
-        share: float,
-        *,
-        has_answers: bool,
-    ) -> Iterator[Finding]:
+    def _judge_inputs(self, items: Sequence[WatchedItem], share: float) -> Iterator[Finding]:
         reference = self._reference
         image = _stack([each.image for each in items])
         text = _stack([each.text for each in items])
@@ -222,12 +222,18 @@ class DriftTests:
         if image is not None and text is not None:
             scores = self._agreement.scores(image, text)
             yield Finding(DriftKind.AGREEMENT, *_values(reference.agreement.scores, scores, share))
-        if has_answers:
-            said = reference.answers[modalities]
-            labels = [each.label or OTHER for each in items]
-            confidence = np.array([each.confidence for each in items], np.float32)
-            yield Finding(DriftKind.LABELS, *_categories(said.labels, labels, share))
-            yield Finding(DriftKind.CONFIDENCE, *_values(said.confidence, confidence, share))
+
+
+def _judge_answers(
+    items: Sequence[WatchedItem], answered: Mapping[str, AnswersReference], share: float
+) -> Iterator[Finding]:
+    for task, reference in answered.items():
+        labels = [each.answers[task][0] for each in items]
+        confidence = np.array([each.answers[task][1] for each in items], np.float32)
+        found = _categories(reference.labels, labels, share)
+        yield Finding(DriftKind.LABELS, *found, task=task)
+        found = _values(reference.confidence, confidence, share)
+        yield Finding(DriftKind.CONFIDENCE, *found, task=task)
 
 
 Properties = tuple[dict[str, "Floats"], dict[str, list[str]]]

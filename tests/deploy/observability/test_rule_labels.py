@@ -39,7 +39,7 @@ RPCS = {
     for method in service.methods
 }
 # What users, exporters and clusters name, and the bounds of buckets.
-FREE: Final = {"namespace", "instance", "variant", "digest", "experiment", "arm", "le"}
+FREE: Final = {"namespace", "instance", "variant", "digest", "experiment", "arm", "le", "task"}
 # By metric and label, or label alone. What is not here stands in the metric's own description.
 KNOWN: Final[dict[str, set[str]]] = {
     "pool": set(PoolName),

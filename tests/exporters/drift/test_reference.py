@@ -10,7 +10,7 @@ import pytest
 
 from exporters.drift.design_effect import effective_rows
 from exporters.drift.reference import fit_reference
-from gateway.contract.drift.reference import MAX_REFERENCE_BYTES, DriftReference
+from gateway.contract.drift.reference import MAX_REFERENCE_BYTES, ONLY_TASK, DriftReference
 from gateway.contract.drift.window import DriftKind, DriftTests, WatchedItem
 from gateway.contract.manifest import ModalitySet
 from tests.drift_population import Draw, Population
@@ -146,9 +146,33 @@ def test_requests_with_labels_of_their_own_are_judged_by_their_inputs(
     population: Population, tests: DriftTests
 ) -> None:
     drawn, _ = population.draw(_WINDOW, np.random.default_rng(24))
-    items = [replace(each, label=None, confidence=None) for each in population.items(drawn, tests)]
+    items = [replace(each, answers={}) for each in population.items(drawn, tests)]
 
     assert {each.kind for each in tests.judge(items, ModalitySet.BOTH, 1e-4)} == _INPUT_KINDS
+
+
+def test_each_task_is_judged_by_its_own_labels_and_confidence(population: Population) -> None:
+    tasks = ("place", "mood")
+    data = population.reference_data(np.random.default_rng(6), tasks=tasks)
+    reference = DriftReference.model_validate_json(fit_reference(data).model_dump_json())
+    tests = DriftTests(reference)
+    drawn, _ = population.draw(_WINDOW, np.random.default_rng(25))
+    items = [
+        replace(each, answers={**each.answers, "mood": ("food", each.answers["mood"][1])})
+        for each in population.items(drawn, tests, tasks)
+    ]
+
+    findings = tests.judge(items, ModalitySet.BOTH, 1e-4)
+
+    answered = {(each.kind, each.task) for each in findings if each.kind not in _INPUT_KINDS}
+    assert answered == {
+        (kind, task) for kind in (DriftKind.LABELS, DriftKind.CONFIDENCE) for task in tasks
+    }
+    assert {(each.kind, each.task) for each in findings if each.is_drifting} == {
+        (DriftKind.LABELS, "mood")
+    }
+    alone = fit_reference(replace(data, answers={ONLY_TASK: data.answers["place"]}))
+    assert not {"first_task", "other_tasks"} & alone.model_dump().keys()
 
 
 def test_twins_count_once() -> None:

@@ -10,13 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 from exporters.cli import app
-from exporters.drift.published import read_published_reference
+from exporters.drift.published import PublishedReference, read_published_reference
 from exporters.drift.reference import fit_reference
 from exporters.drift.report import write_drift_report
 from exporters.errors import CaptureError, NoDriftReferenceError
 from exporters.repository.model_config import EnsembleModel, to_pbtxt
 from gateway.capture.folder import CaptureFolder
 from gateway.capture.writer import to_table
+from gateway.contract.capture import OTHER_TASKS, CapturedTask
 from gateway.contract.drift.properties import image_properties, text_properties
 from gateway.contract.drift.window import DriftKind, DriftTests
 from gateway.contract.manifest import ModalitySet
@@ -123,6 +124,35 @@ def test_report_since_a_moment_leaves_out_what_was_before(
 
     [window] = report.windows
     assert (window.rows, window.modalities) == (400, ModalitySet.BOTH)
+
+
+def test_report_judges_each_task_and_reads_parts_without_them(
+    population: Population, tmp_path: Path
+) -> None:
+    tasks, generator = ("place", "mood"), np.random.default_rng(4)
+    reference = fit_reference(population.reference_data(generator, tasks=tasks))
+    tests, folder = DriftTests(reference), CaptureFolder(tmp_path)
+    drawn, _ = population.draw(400, generator)
+    rows = rows_of(population, drawn, tests, MONDAY)
+    # As a release before this column wrote them.
+    older = to_table(rows[:200]).drop_columns([OTHER_TASKS])
+    folder.write_part(MONDAY.date(), "w", 0, older)
+    named = [replace(row, other_tasks=(CapturedTask("mood", "food", 0.5),)) for row in rows[200:]]
+    folder.write_part(MONDAY.date(), "w", 1, to_table(named))
+
+    report = write_drift_report(
+        PublishedReference(make_manifest(), reference),
+        tmp_path,
+        tmp_path / "report",
+        window_rows=200,
+    )
+
+    drifting = [
+        {(found.kind, found.task) for found in each.findings if found.is_drifting}
+        for each in report.windows
+    ]
+    assert drifting == [set(), {(DriftKind.LABELS, "mood"), (DriftKind.CONFIDENCE, "mood")}]
+    assert "| labels of mood |" in report.file.read_text()
 
 
 def test_command_says_what_drifts_and_exits_with_1(

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +16,14 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from exporters.cli import main
+from exporters.drift.captured import read_captured
+from exporters.drift.published import read_published_reference
 from exporters.publishing import export
 from exporters.recipe import load_recipe
 from exporters.training import load_trained
 from exporters.workspace import Workspace
-from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest
+from gateway.contract.drift.window import DriftKind, DriftTests
+from gateway.contract.manifest import MANIFEST_PARAMETER, EnsembleManifest, ModalitySet
 from tests.exporters.retraining.feedback_world import World, rows_of
 from tests.small_variant import write_small_recipe
 
@@ -148,6 +151,27 @@ def schedule(live: Live, world: World, folder: Path) -> Iterator[Schedule]:
         process.wait()
 
 
+def drifting(live: Live, variant: str, capture: Path) -> set[DriftKind]:
+    """Judges captured traffic by the published reference of a variant."""
+    (digest,) = {each.digest for each in live.manifests() if each.variant == "shapes"}
+    reference = read_published_reference(live.repository, variant).reference
+    tests = DriftTests(reference)
+    groups = read_captured(capture, digest, None, tests, reference.first_task)
+    # Answers are those of the original, of which these rows are made up.
+    items = [replace(each, answers={}) for each in groups[ModalitySet.BOTH].items]
+    findings = tests.judge(items, ModalitySet.BOTH, 1e-4)
+    return {each.kind for each in findings if each.is_drifting}
+
+
+def as_ever_world(live: Live, folder: Path) -> World:
+    """Held-out features as they are."""
+    world, rows = World.make(folder), live.variant.split.holdout
+    (digest,) = {each.digest for each in live.manifests() if each.variant == "shapes"}
+    features = live.variant.features
+    world.capture_rows(rows_of(features.text.numpy()[rows], features.image.numpy()[rows], digest))
+    return world
+
+
 def test_labels_that_say_nothing_make_no_candidate(
     live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,6 +210,13 @@ def test_schedule_outlives_an_outage_of_postgresql_and_makes_a_proved_candidate(
         assert lineage.accuracy > lineage.parent_accuracy + 0.1
         assert lineage.feedback_examples == len(live.variant.split.holdout)
         assert each.provenance.recipe == "shapes"
+        assert lineage.drift_reference_examples is not None
+        assert lineage.drift_reference_examples < lineage.feedback_examples
+    # What the candidate was made for is drift to the original alone, and the other way round.
+    assert DriftKind.TEXT_EMBEDDING in drifting(live, "shapes", world.capture)
+    assert drifting(live, made[0].variant, world.capture) == set()
+    as_ever = as_ever_world(live, tmp_path / "as-ever")
+    assert DriftKind.TEXT_EMBEDDING in drifting(live, made[0].variant, as_ever.capture)
     assert (
         f'"{made[0].variant}" = {{ weight = 0 }}'
         in next((live.folder / "workspace" / "runs").glob("shapes-r*/experiments.toml")).read_text()

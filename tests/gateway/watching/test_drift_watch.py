@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from exporters.drift.reference import fit_reference
 from gateway.contract.drift.window import DriftTests
 from gateway.contract.manifest import ModalitySet
 from gateway.telemetry.drift_metrics import DriftMetrics
-from gateway.watching.drift_watch import DriftWatch, Stream, WindowPolicy
+from gateway.watching.drift_watch import SILENT_WINDOWS, DriftWatch, Stream, WindowPolicy
 from tests.drift_population import Draw, Population
 
 if TYPE_CHECKING:
@@ -45,8 +46,10 @@ class Watched:
         self.now_s += seconds
         self.watch.tick()
 
-    def value(self, name: str, kind: str | None = None) -> float | None:
-        labels = {"variant": "demo", "modalities": "both"} | ({"kind": kind} if kind else {})
+    def value(self, name: str, kind: str | None = None, task: str = "") -> float | None:
+        labels = {"variant": "demo", "modalities": "both"}
+        if kind is not None:
+            labels |= {"kind": kind, "task": task}
         return self.registry.get_sample_value(name, labels)
 
 
@@ -93,6 +96,41 @@ def test_drift_is_shown_and_logged_once_and_goes_again(
 
     events = [each.getMessage() for each in caplog.records]
     assert events == ["drift_found", "drift_over"]
+
+
+def test_variant_that_lost_its_traffic_drifts_no_more(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    watched.send(watched.population.draw(150, watched.generator, language="german")[0])
+    watched.pass_s(60)
+    watched.pass_s(60 * SILENT_WINDOWS - 1)
+    assert watched.value("diptych_drift_is_drifting", "text_properties") == 1
+
+    watched.pass_s(1)
+
+    assert watched.value("diptych_drift_is_drifting", "text_properties") == 0
+    assert watched.value("diptych_drift_threshold_ratio", "text_properties") == 0
+    assert [each.getMessage() for each in caplog.records] == ["drift_found", "drift_over"]
+
+
+def test_task_that_drifts_is_named_and_the_other_is_not(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    tasks = ("place", "mood")
+    data = watched.population.reference_data(watched.generator, tasks=tasks)
+    tests = DriftTests(fit_reference(data))
+    watched.watch.learn(STREAM.digest, tests)
+    drawn, _ = watched.population.draw(150, watched.generator)
+    for item in watched.population.items(drawn, tests, tasks):
+        said = {**item.answers, "mood": ("food", 0.5)}
+        watched.watch.add(STREAM, replace(item, answers=said))
+    watched.pass_s(60)
+
+    shown = [watched.value("diptych_drift_is_drifting", "labels", task) for task in tasks]
+    assert shown == [0, 1]
+    assert watched.value("diptych_drift_is_drifting", "labels") is None
+    assert {each.getMessage() for each in caplog.records} == {"drift_found"}
 
 
 def test_draws_are_spread_over_the_window(watched: Watched) -> None:

@@ -163,7 +163,8 @@ async def test_shifted_traffic_shows_in_the_metrics(
         drifting = [
             await metric(
                 gateway,
-                f'diptych_drift_is_drifting{{kind="{kind}",modalities="text",variant="demo"}}',
+                f'diptych_drift_is_drifting{{kind="{kind}",modalities="text",task="",'
+                'variant="demo"}',
             )
             for kind in ("text_embedding", "image_embedding")
         ]
