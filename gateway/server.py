@@ -25,9 +25,9 @@ from gateway.api.http_protocol import GuardedHttpProtocol
 from gateway.app import create_app, create_grpc_server
 from gateway.collaborators import Collaborators, make_collaborators
 from gateway.identity.exposure import first_keys, is_loopback
-from gateway.identity.keys_watch import KeysWatch
+from gateway.identity.keys_watch import follow_api_keys
 from gateway.listening import bind, bind_beside
-from gateway.receipts.keys_watch import ReceiptKeysWatch
+from gateway.receipts.keys_watch import follow_receipt_keys
 from gateway.telemetry.logs import log_event
 from gateway.triton.grpc_backend import TritonBackend
 
@@ -227,7 +227,7 @@ async def _watch_keys(parts: Collaborators) -> None:
     if settings.api_keys_file is None:
         return
     is_exposed = not (is_loopback(settings.http_host) and is_loopback(settings.grpc_host))
-    watch = KeysWatch(
+    watch = follow_api_keys(
         settings.api_keys_file, parts.entrance.key_ring, parts.metrics, is_exposed=is_exposed
     )
     await watch.run()
@@ -235,7 +235,7 @@ async def _watch_keys(parts: Collaborators) -> None:
 
 async def _watch_receipt_keys(parts: Collaborators) -> None:
     if (path := parts.settings.receipt_keys_file) is not None:
-        await ReceiptKeysWatch(path, parts.receipts, parts.metrics.feedback).run()
+        await follow_receipt_keys(path, parts.receipts, parts.metrics.feedback).run()
 
 
 async def _lead_ramps(parts: Collaborators) -> None:

@@ -12,8 +12,9 @@ import re
 import secrets
 from typing import Final
 
+from gateway.key_files import ID_PATTERN
+
 PREFIX: Final = "diptych"
-ID_PATTERN: Final = r"[a-z0-9][a-z0-9-]{0,63}"
 DIGEST_PATTERN: Final = r"[0-9a-f]{64}"
 
 _SECRET_BYTES: Final = 32

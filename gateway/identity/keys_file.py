@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gateway.identity.api_key import DIGEST_PATTERN, ID_PATTERN
+from gateway.identity.api_key import DIGEST_PATTERN
 from gateway.identity.principal import ANONYMOUS_ID, Principal, RateLimit, Scope
+from gateway.key_files import ID_PATTERN
 from gateway.start_errors import KeysFileError
 
 if TYPE_CHECKING:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import sys
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from gateway.identity.api_key import ID_PATTERN, digest_of, new_key
+from gateway.identity.api_key import digest_of, new_key
 from gateway.identity.keys_file import parse_keys, read_keys
 from gateway.identity.principal import Scope
+from gateway.key_files import key_id_of, write_key_file
 from gateway.start_errors import KeysFileError
 
 _EXIT_FAILURE: Final = 1
@@ -60,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     new = commands.add_parser("new", help="make a key; it is shown once")
-    new.add_argument("--id", required=True, type=_key_id, help="name of the caller; not secret")
+    new.add_argument("--id", required=True, type=key_id_of, help="name of the caller; not secret")
     new.add_argument(
         "--scope",
         dest="scopes",
@@ -77,14 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="say what a file lists, or what is wrong with it")
     check.add_argument("file", type=Path)
     return parser
-
-
-def _key_id(text: str) -> str:
-    if not re.fullmatch(ID_PATTERN, text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be lower-case letters, digits and hyphens, 64 at most"
-        )
-    return text
 
 
 def _moment(text: str) -> datetime:
@@ -104,7 +94,7 @@ def _new(parsed: argparse.Namespace) -> None:
     content = old + (b"\n" if old else b"") + entry.encode()
     parse_keys(content, file or Path("new key"), is_exposed=False)
     if file is not None:
-        _write(file, content)
+        write_key_file(file, content)
         print(f"Added {parsed.id} to {file}. The key is shown this once:", file=sys.stderr)
         print(key)
         return
@@ -122,22 +112,6 @@ def _entry(parsed: argparse.Namespace, digest: str) -> str:
     if parsed.not_after is not None:
         lines.append(f"not_after = {parsed.not_after.isoformat()}")
     return "\n".join(lines) + "\n"
-
-
-def _write(path: Path, content: bytes) -> None:
-    # mkstemp makes it readable by the owner alone; an existing file keeps its own mode.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    written = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            written.chmod(path.stat().st_mode & 0o777)
-        written.replace(path)
-    finally:
-        written.unlink(missing_ok=True)
 
 
 def _check(path: Path) -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
-import re
 import sys
-import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from gateway.errors import InvalidReceiptError
+from gateway.key_files import key_id_of, write_key_file
 from gateway.receipts.keys_file import (
-    ID_PATTERN,
     new_secret,
     parse_receipt_keys,
     read_receipt_keys,
@@ -70,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     new = commands.add_parser("new", help="make a file of keys, or add a key to one")
     new.add_argument("file", type=Path)
-    new.add_argument("--id", type=_key_id, help="name of the key; the moment by default")
+    new.add_argument("--id", type=key_id_of, help="name of the key; the moment by default")
     new.add_argument(
         "--after-s",
         type=float,
@@ -83,14 +80,6 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("file", type=Path)
     show.add_argument("prediction_id")
     return parser
-
-
-def _key_id(text: str) -> str:
-    if not re.fullmatch(ID_PATTERN, text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} must be lower-case letters, digits and hyphens, 64 at most"
-        )
-    return text
 
 
 def _new(file: Path, key_id: str | None, after_s: float) -> None:
@@ -107,24 +96,8 @@ def _new(file: Path, key_id: str | None, after_s: float) -> None:
     content += "\n".join(lines) + "\n"
     # Read as the gateway will: what it would refuse is not written.
     parse_receipt_keys(content.encode(), file)
-    _write(file, content)
+    write_key_file(file, content.encode())
     print(said)
-
-
-def _write(path: Path, content: str) -> None:
-    # mkstemp makes it readable by the owner alone; an existing file keeps its own mode.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    written = Path(name)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            written.chmod(path.stat().st_mode & 0o777)
-        written.replace(path)
-    finally:
-        written.unlink(missing_ok=True)
 
 
 def _check(file: Path) -> None:

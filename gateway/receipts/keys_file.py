@@ -24,13 +24,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gateway.key_files import ID_PATTERN
 from gateway.start_errors import ReceiptKeysFileError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_FILE_BYTES: Final = 256 * 1024
-ID_PATTERN: Final = r"[a-z0-9][a-z0-9-]{0,63}"
 
 _SECRET_BYTES: Final = 32
 _EVER: Final = datetime.min.replace(tzinfo=UTC)

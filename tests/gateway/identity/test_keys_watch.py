@@ -9,7 +9,7 @@ import pytest
 from gateway.errors import UnauthenticatedError
 from gateway.identity.key_ring import KeyRing
 from gateway.identity.keys_file import read_keys
-from gateway.identity.keys_watch import KeysWatch
+from gateway.identity.keys_watch import follow_api_keys
 from tests.gateway.key_files import Keys
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Watched:
         self.ring = KeyRing(read_keys(keys.path, is_exposed=True))
         self.reloads: list[str] = []
         self.count = 0
-        self.watch = KeysWatch(keys.path, self.ring, self, is_exposed=True)
+        self.watch = follow_api_keys(keys.path, self.ring, self, is_exposed=True)
 
     def set_api_keys(self, count: int) -> None:
         self.count = count

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from gateway.receipts.__main__ import main
 from gateway.receipts.keys_file import read_receipt_keys
-from gateway.receipts.keys_watch import ReceiptKeysWatch
+from gateway.receipts.keys_watch import follow_receipt_keys
 from gateway.receipts.ring import ReceiptRing
 from gateway.start_errors import ReceiptKeysFileError
 from gateway.telemetry.metrics import Metrics
@@ -86,7 +86,7 @@ async def test_watch_takes_over_new_keys_and_keeps_the_old_when_they_are_not_rig
     main(["new", str(path), "--id", "first"])
     ring = ReceiptRing(read_receipt_keys(path))
     metrics = Metrics(CollectorRegistry())
-    watch = ReceiptKeysWatch(path, ring, metrics.feedback)
+    watch = follow_receipt_keys(path, ring, metrics.feedback)
 
     def value(name: str, **labels: str) -> float | None:
         return metrics.registry.get_sample_value(f"diptych_gateway_{name}", labels)
