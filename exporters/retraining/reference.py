@@ -1,9 +1,10 @@
 """The candidate's drift reference: what its traffic is compared with is recent traffic.
 
 The original's would go on saying that traffic has moved, which the candidate was made for. So its
-samples are the recent examples that nothing was fitted on, each drawn as often as its weight says,
-and its projections are fitted on all that the head was. Captured answers have no texts: letters are
-compared with the language profile of the live variant, by which familiarity was captured.
+samples are the recent examples that nothing was fitted on, each drawn as often as its weight says.
+Its projections stay those of the original examples: fitted on recent ones, they would lie closer to
+whatever of these is asked again. Captured answers have no texts: letters are compared with the
+language profile of the live variant, by which familiarity was captured.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def reference_of_candidate(
     ]
     return fit_reference_to(
         FittedOn(
-            image=np.concatenate([features.image.numpy()[train], recent.image[parts.train]]),
-            text=np.concatenate([features.text.numpy()[train], recent.text[parts.train]]),
+            image=features.image.numpy()[train],
+            text=features.text.numpy()[train],
             language_profile=profile,
         ),
         Sample(
