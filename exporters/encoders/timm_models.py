@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -26,7 +27,18 @@ if TYPE_CHECKING:
     from exporters.recipe_sections import ImageEncoderRecipe
 
 _WEIGHTS: Final = "model.safetensors"
+_INSTALL: Final = "pip install -c constraints.txt -e '.[timm]'"
 _FILES: Final = ("config.json", _WEIGHTS)
+
+_LOADING_ERRORS: Final = (
+    SafetensorError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AssertionError,
+)
 
 # Where timm would look for weights, and how it would read them. They are read here.
 _SOURCES: Final = ("url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source")
@@ -68,7 +80,7 @@ def load(checkpoint: Checkpoint, recipe: ImageEncoderRecipe) -> ImageNetwork:
             prepared in a way that is not supported.
         MissingRequirementError: the extra `timm` is not installed.
     """
-    _require_timm()
+    _require_timm(checkpoint.name)
     pretrained_cfg = _pretrained_cfg(checkpoint)
     preprocessing, normalisation = read_transform(checkpoint.name, pretrained_cfg, recipe)
     network = _create(checkpoint, pretrained_cfg)
@@ -80,15 +92,17 @@ def load(checkpoint: Checkpoint, recipe: ImageEncoderRecipe) -> ImageNetwork:
     )
 
 
-def _require_timm() -> None:
+def _require_timm(encoder: str) -> None:
     make_torchvision_importable()
     try:
         import timm  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingRequirementError(
-            error.name or "timm",
-            "an image encoder in timm's layout",
-            "pip install -c constraints.txt -e '.[timm]'",
+            error.name or "timm", "an image encoder in timm's layout", _INSTALL
+        ) from error
+    except (ImportError, RuntimeError) as error:  # releases that do not fit each other or torch
+        raise EncoderError(
+            encoder, f"timm cannot be imported: {error}; the releases that fit: {_INSTALL}"
         ) from error
 
 
@@ -136,7 +150,7 @@ def _create(checkpoint: Checkpoint, pretrained_cfg: dict[str, Any]) -> nn.Module
             exportable=True,
             **{**arguments, "num_classes": 0},
         )
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AssertionError) as error:
+    except _LOADING_ERRORS as error:
         reason = str(error) or type(error).__name__
         raise EncoderError(checkpoint.name, f"timm cannot load it: {reason}") from error
     return network

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from exporters.encoders.torchvision_import import make_torchvision_importable
@@ -82,7 +83,7 @@ def load_tower(checkpoint: Checkpoint, family: Family) -> Tower:
             output_loading_info=True,
             **family.options,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:
         raise EncoderError(checkpoint.name, f"transformers cannot load it: {error}") from error
     _require_all_weights(checkpoint, family, loading["missing_keys"])
     network = getattr(model, family.tower) if family.tower else model

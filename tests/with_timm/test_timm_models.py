@@ -164,6 +164,15 @@ def test_weights_that_are_missing_are_refused_and_not_drawn(tmp_path: Path) -> N
         load_image_encoder(recipe(tmp_path))
 
 
+def test_weights_that_end_too_early_are_refused(tmp_path: Path) -> None:
+    VIT.save(tmp_path)
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-64])
+
+    with pytest.raises(EncoderError, match="cannot load it"):
+        load_image_encoder(recipe(tmp_path))
+
+
 def test_pickle_beside_the_config_is_never_read(tmp_path: Path) -> None:
     VIT.save(tmp_path)
     (tmp_path / "model.safetensors").unlink()

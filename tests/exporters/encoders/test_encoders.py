@@ -115,6 +115,15 @@ def test_pickled_weights_are_refused_with_the_way_to_convert(tmp_path: Path) -> 
         load_text_encoder(text_recipe(folder))
 
 
+def test_weights_that_end_too_early_are_refused(tmp_path: Path) -> None:
+    """As an interrupted download leaves them."""
+    file = save_small_vit(tmp_path) / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-64])
+
+    with pytest.raises(EncoderError, match="cannot load it"):
+        load_image_encoder(ImageEncoderRecipe.model_validate({"folder": tmp_path}))
+
+
 @pytest.mark.parametrize(
     ("missing", "said"), [("tokenizer.json", "tokenizer.json"), ("config.json", "config.json")]
 )
