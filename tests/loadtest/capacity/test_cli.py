@@ -38,8 +38,8 @@ def test_profile_of_the_real_service_has_all_sizes_of_batches_and_makes_a_plan(
     assert all(ms > 0 for step in profile.steps for ms in step.service_ms.values())
     assert profile.cores is not None
     assert profile.slowdown >= 1
-    # A promise of minutes is kept by whatever this machine has left.
-    planned = loadtest(
-        "plan", "--rps", 5, "--p99", "200s", "--profile", file, "--output", tmp_path / "v.yaml"
-    )
-    assert planned.returncode == 0, planned.stdout + planned.stderr
+    values = tmp_path / "values.yaml"
+    planned = loadtest("plan", "--rps", 5, "--p99", "60s", "--profile", file, "--output", values)
+    # Whether the plan keeps all that was asked depends on what this machine has left.
+    assert planned.returncode in {0, 1}, planned.stdout + planned.stderr
+    assert "replicas:" in values.read_text(encoding="utf-8")

@@ -70,7 +70,7 @@ def test_tune_measures_two_settings_on_the_real_service_and_writes_recipe_and_ev
     result = subprocess.run(
         [
             sys.executable, "-m", "loadtest", "tune", "openmoji", "--try", "image_batch=1",
-            "--seconds", "0.5", "--attempts", "2", "--p99", "20s",
+            "--seconds", "0.5", "--attempts", "3", "--p99", "20s",
             "--output", tmp_path / "tune.json", "--model-repository", demo_repository,
         ],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
