@@ -119,8 +119,15 @@ class _Sums:
         self.in_flight: dict[Pool, int] = {}
         self.limits: dict[Pool, int] = {}
 
-    def show(self) -> None:
+    def set_in_flight(self, pool: Pool, count: int) -> None:
+        self.in_flight[pool] = count
         self.metrics.set_in_flight(sum(self.in_flight.values()))
+
+    def set_limit(self, pool: Pool, limit: int) -> None:
+        if self.limits.get(pool) == limit:
+            return  # told with each answer, and seldom another
+        self.limits[pool] = limit
+        self.metrics.pools.set_limit(pool.name, limit)
         self.metrics.set_concurrency_limit(sum(self.limits.values()))
 
 
@@ -132,13 +139,10 @@ class _PoolObserver:
         self._sums = sums
 
     def set_in_flight(self, count: int) -> None:
-        self._sums.in_flight[self._pool] = count
-        self._sums.show()
+        self._sums.set_in_flight(self._pool, count)
 
     def set_concurrency_limit(self, limit: int) -> None:
-        self._sums.limits[self._pool] = limit
-        self._sums.metrics.pools.set_limit(self._pool.name, limit)
-        self._sums.show()
+        self._sums.set_limit(self._pool, limit)
 
     def count_refusal(self, reason: str, priority: str) -> None:
         """Leaves it to `PooledAdmission`."""
