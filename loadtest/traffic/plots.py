@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator
 
 from loadtest.traffic import page_theme
 from loadtest.traffic.page_theme import inline_svg, themed
@@ -31,6 +31,7 @@ _COLOURS: Final = {
     Outcome.INVALID: page_theme.INVALID,
     Outcome.MISSING: page_theme.MISSING,
 }
+_MANY: Final = 2_000  # dots that lie on each other
 _STYLES: Final = (
     (page_theme.LINE, "-"),
     (page_theme.OTHER, "-"),
@@ -65,8 +66,8 @@ def _draw_rates(
         label = f"{outcome.value} ({len(due_s)})"
         axes.bar(middles, count / width_s, 0.92 * width_s, stacked, color=colour, label=label)
         stacked += count / width_s
-    wanted = [scenario.shape.rate_at(at_s / scenario.duration_s) for at_s in middles]
-    axes.plot(middles, wanted, color=page_theme.INK, linewidth=1, label="wanted, in the mean")
+    wanted = [scenario.shape.rate_at(at_s / scenario.duration_s) for at_s in edges]
+    axes.plot(edges, wanted, color=page_theme.INK, linewidth=1, label="wanted, in the mean")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("requests a second")
     _legend_above(axes)
@@ -80,8 +81,9 @@ def _draw_latencies(
     if right:
         due_s, latency_ms = np.array(right).T
         bins = np.clip(np.digitize(due_s, edges) - 1, 0, len(edges) - 2)
+        alpha = 0.5 if len(right) > _MANY else 0.9
         axes.scatter(
-            due_s, latency_ms, s=6, color=page_theme.RIGHT, alpha=0.5, linewidths=0,
+            due_s, latency_ms, s=8, color=page_theme.RIGHT, alpha=alpha, linewidths=0,
             label="a right answer",
         )  # fmt: skip
         filled = sorted(set(bins.tolist()))
@@ -126,6 +128,7 @@ def spread_svg(scenario: Scenario, replies: Sequence[Reply]) -> str:
         axes.axvline(limit_ms, color=page_theme.LIMIT, linewidth=1.2, label=label)
         axes.axhline(0.01, color=page_theme.LIMIT, linewidth=1.2, linestyle=":", label="1 of 100")
         plain = FuncFormatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(plain)
             axis.set_minor_formatter(FuncFormatter(lambda _value, _: ""))
