@@ -12,6 +12,8 @@ import typer
 from deploy.local.errors import LocalError
 from exporters.errors import ExporterError
 from loadtest.demo_loop.story import StoryError, tell
+from loadtest.demo_loop.timeline import Timeline
+from loadtest.demo_loop.verdict import faults
 
 
 def main(
@@ -22,16 +24,29 @@ def main(
     model_repository: Annotated[
         Path, typer.Option(help="Where the demo was exported to; it is copied, not changed.")
     ] = Path("model_repository"),
+    judge: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run nothing: judge the timeline.json of a run.", exists=True, dir_okay=False
+        ),
+    ] = None,
 ) -> None:
     """Serve the demo to simulated users whose world changes; exit code 1 when the loop fails."""
+    say = partial(print, flush=True)
     try:
-        missing = tell(output, model_repository, seed, partial(print, flush=True))
+        if judge is not None:
+            timeline = Timeline.load(judge, say)
+        else:
+            timeline = tell(output, model_repository, seed, say)
     except (LocalError, ExporterError, StoryError) as error:
         sys.stderr.write(f"Error: {error}\n")
         raise typer.Exit(1) from error
-    if missing:
-        sys.stderr.write(f"The loop did not show: {', '.join(missing)}\n")
+    found = faults(timeline.events, timeline.answers)
+    for fault in found:
+        sys.stderr.write(f"The loop failed: {fault}.\n")
+    if found:
         raise typer.Exit(1)
+    say("All of it came true.")
 
 
 if __name__ == "__main__":

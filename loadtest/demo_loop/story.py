@@ -26,7 +26,6 @@ from loadtest.demo_loop.timeline import (
     SERVED,
     SHIFTED,
     Timeline,
-    missing,
 )
 from loadtest.demo_loop.users import Users
 
@@ -59,17 +58,14 @@ class StoryError(Exception):
     """The loop cannot go on; the sentence says where it stopped and what to read."""
 
 
-def tell(folder: Path, repository: Path, seed: int, say: Callable[[str], None]) -> list[str]:
-    """Tells the whole story.
+def tell(folder: Path, repository: Path, seed: int, say: Callable[[str], None]) -> Timeline:
+    """Tells the whole story; `verdict.faults` says whether it came true.
 
     Args:
         folder: for timeline, plots, logs and the loop's own models; what it held goes.
         repository: where the demo was exported to.
         seed: of users.
         say: is told each line as it comes.
-
-    Returns:
-        What the loop failed to show; empty when all is well.
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "models").mkdir(parents=True)
@@ -95,7 +91,7 @@ def tell(folder: Path, repository: Path, seed: int, say: Callable[[str], None]) 
         window_rows=200,
     )
     say(f"Plots: {folder / 'timeline.png'}, {folder / 'drift' / 'drift-ratios.png'}")
-    return missing(timeline.events)
+    return timeline
 
 
 def _run(service: Service, http: httpx.Client, users: Users, timeline: Timeline) -> None:

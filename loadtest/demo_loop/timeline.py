@@ -1,4 +1,4 @@
-"""What happened, when; what must have happened; and the picture of it."""
+"""What happened, when, and the picture of it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ RETRAINED: Final = "retrained"
 RAMPED: Final = "ramped"
 ROLLED_BACK: Final = "rolled back"
 
-STORY: Final = (SERVED, SHIFTED, DRIFT, RETRAINED, RAMPED, ROLLED_BACK)
-"""What the loop must show, in this order."""
-
+_DRAWN: Final = (SHIFTED, DRIFT, RETRAINED, RAMPED, ROLLED_BACK)
 _ROLLING: Final = 60
 _ROUNDING_S: Final = 0.05  # of an event's moment
 
@@ -74,6 +72,16 @@ class Timeline:
         self.events.append(event)
         self.say(f"{event.at_s:7.1f} s  {name:<13}  {detail}")
 
+    @classmethod
+    def load(cls, file: Path, say: Callable[[str], None]) -> Timeline:
+        """Reads what `save` wrote."""
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return cls(
+            say,
+            [Event(**each) for each in content["events"]],
+            [Answered(**each) for each in content["answers"]],
+        )
+
     def save(self, folder: Path) -> None:
         """Writes `timeline.json` and `timeline.png`."""
         content = {
@@ -85,19 +93,6 @@ class Timeline:
         draw(self.events, self.answers, folder / "timeline.png")
 
 
-def missing(events: Sequence[Event]) -> list[str]:
-    """Returns what of the story did not happen, or not in its order."""
-    place = 0
-    found = []
-    for name in STORY:
-        at = next((i for i in range(place, len(events)) if events[i].name == name), None)
-        if at is None:
-            found.append(name)
-        else:
-            place = at + 1
-    return found
-
-
 def answered_before(answers: Sequence[Answered], event: Event) -> int:
     """Returns how many answers there were when something happened."""
     return sum(each.at_s <= event.at_s + _ROUNDING_S for each in answers)
@@ -107,11 +102,7 @@ def draw(events: Sequence[Event], answers: Sequence[Answered], file: Path) -> No
     """Draws accuracy and who answered, answer by answer, with the events between them."""
     figure = Figure(figsize=(9, 5.4), layout="constrained")
     accuracy, shares = figure.subplots(2, 1, sharex=True)
-    places = {
-        each.name: answered_before(answers, each)
-        for each in events
-        if each.name in STORY and each.name != SERVED  # at the same place as the shift
-    }
+    places = {each.name: answered_before(answers, each) for each in events if each.name in _DRAWN}
     numbers = np.arange(1, len(answers) + 1)
     right = np.array([each.is_right for each in answers], float)
     window = np.ones(_ROLLING) / _ROLLING
