@@ -7,6 +7,7 @@ What Prometheus then answers to the panels' own queries goes into `deploy/observ
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tempfile
 import threading
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 STRETCHES: Final = ((2, 30.0), (48, 30.0), (2, 30.0))
 """Clients at a time, and for how many seconds."""
 _MAX_PANELS: Final = 6
+_MAX_WINDOW_S: Final = 60.0  # a longer one would show what was before the load, which is nothing
 _RATE_INTERVAL: Final = "10s"  # of scrapes a second apart
 _STEP_S: Final = 1.0
+_SETTLE_S: Final = 3.0
 
 
 def main() -> None:
@@ -46,13 +49,14 @@ def main() -> None:
         watched_stack(ROOT / "model_repository", Path(scratch)) as watched,
     ):
         began_s = time.time()
+        time.sleep(_SETTLE_S)  # for rates, which need two scrapes
         for clients, duration_s in STRETCHES:
             sys.stderr.write(f"{clients} clients for {duration_s:.0f} s\n")
             ask_for(watched.url, clients, duration_s)
         for board in BOARDS:
             if figure := draw(board, watched, began_s):
                 target = folder / f"{board.name}.png"
-                figure.savefig(target, dpi=72, pil_kwargs={"optimize": True})
+                figure.savefig(target, dpi=80, pil_kwargs={"optimize": True})
                 sys.stderr.write(f"{target}\n")
 
 
@@ -85,7 +89,7 @@ def draw(board: Board, watched: Watched, began_s: float) -> Figure | None:
     """Draws the first panels of a dashboard that have series; None when none has."""
     shown: list[tuple[Panel, list[tuple[str, list[float], list[float]]]]] = []
     for panel in board.panels:
-        if panel.kind is not Kind.NUMBER and len(shown) < _MAX_PANELS:
+        if panel.kind is not Kind.NUMBER and len(shown) < _MAX_PANELS and is_brief(panel):
             series = series_of(panel, watched, began_s)
             if any(any(values) for _, _, values in series):
                 shown.append((panel, series))
@@ -93,27 +97,56 @@ def draw(board: Board, watched: Watched, began_s: float) -> Figure | None:
         return None
     rows = (len(shown) + 1) // 2
     with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(11, 2.6 * rows), layout="constrained")
-        grid = figure.subplots(rows, 2, squeeze=False).flat
+        figure = Figure(figsize=(12, 2.5 * rows), layout="constrained")
+        figure.suptitle(told_load(), fontsize=9, x=0.01, ha="left")
+        grid = list(figure.subplots(rows, 2, squeeze=False, sharex=True).flat)
         for axes, (panel, series) in zip(grid, shown, strict=False):
             draw_panel(axes, panel, series)
-        for axes in list(grid)[len(shown) :]:
+        for axes in grid[len(shown) :]:
             axes.set_axis_off()
+        for axes in grid[-2:]:
+            axes.set_xlabel("seconds")
     return figure
+
+
+def is_brief(panel: Panel) -> bool:
+    """Whether its queries look back over no longer than a stretch of the load."""
+    units = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+    windows = re.findall(
+        r"(?:\[|:rate)(\d+)([smhd])", " ".join(query.expr for query in panel.queries)
+    )
+    return all(int(number) * units[unit] <= _MAX_WINDOW_S for number, unit in windows)
+
+
+def told_load() -> str:
+    """Says who asked, for above a picture."""
+    told, at_s = [], _SETTLE_S
+    for clients, duration_s in STRETCHES:
+        told.append(f"{clients} clients from {at_s:.0f} to {at_s + duration_s:.0f} s")
+        at_s += duration_s
+    return "; ".join(told)
 
 
 def draw_panel(
     axes: Axes, panel: Panel, series: list[tuple[str, list[float], list[float]]]
 ) -> None:
-    """Draws one panel as Grafana would: lines, with what is too much in red."""
+    """Draws one panel as Grafana would: lines, and dashed in red what is too much."""
+    busiest_s = _SETTLE_S + STRETCHES[0][1]
+    axes.axvspan(busiest_s, busiest_s + STRETCHES[1][1], color="0.95", linewidth=0)
     for legend, times_s, values in series:
-        axes.plot(times_s, values, linewidth=1, label=legend)
+        if any(values):
+            # Digests of models say nothing here.
+            name = re.sub(r"-[0-9a-f]{12}", "", legend)
+            axes.plot(times_s, values, linewidth=1.3, label=name)
     if panel.limit is not None:
-        axes.axhline(panel.limit, color="tab:red", linewidth=0.6, linestyle="--")
+        axes.axhline(panel.limit, color="tab:red", linewidth=0.9, linestyle="--", label="limit")
     unit = {Unit.SECONDS: "s", Unit.PER_SECOND: "a second", Unit.RATIO: "share"}.get(panel.unit, "")
     axes.set_title(f"{panel.title}{f' ({unit})' if unit else ''}", loc="left", fontsize=9)
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=6, frameon=False, loc="upper right")
+    axes.set_xlim(0, _SETTLE_S + sum(duration_s for _, duration_s in STRETCHES))
+    axes.tick_params(labelbottom=True)
+    # Beside the lines, not on them.
+    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def series_of(
