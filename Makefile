@@ -149,6 +149,10 @@ bench-tools: export ## send one scenario by k6 and by our own senders: do both s
 bench-plan: export ## hold the capacity simulation against the running stack at several loads; into .bench/
 	@$(BIN)/python -m loadtest validate
 
+.PHONY: bench-balance
+bench-balance: venv ## three Tritons behind one DNS name, one killed under load: their shares; into .bench/
+	@$(BIN)/python -m loadtest.balance
+
 .PHONY: bench-compression
 bench-compression: export ## serve the demo in int8 beside fp32: how much more it answers; into .bench/
 	@$(BIN)/python -m exporters compress openmoji --method int8 --refit-head

@@ -136,8 +136,8 @@ class BundledTriton(Service):
 
     @property
     def _shared_memory_prefix(self) -> str:
-        # A port has one owner, so what carries its number is this server's or its predecessor's.
-        return f"diptych-{self.grpc_port}-"
+        # Address and port have one owner: what carries them is this server's or its predecessor's.
+        return f"diptych-{self.host}-{self.grpc_port}-"
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:

@@ -60,6 +60,7 @@ class Endpoint:
         is_draining: it gets nothing new, and is left when nothing is on its way any more.
         misses: looks in a row that failed.
         in_flight: requests on their way.
+        turn: how often its pool has picked it, as the pool counts.
         latency: of its answers.
     """
 
@@ -73,6 +74,7 @@ class Endpoint:
         self.is_draining = False
         self.misses = 0
         self.in_flight = 0
+        self.turn = 0
         self.latency = Latency()
         self.breaker = Breaker()
         self._answered_s = float("-inf")

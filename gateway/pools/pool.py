@@ -2,7 +2,10 @@
 
 Balancing is by the power of two choices (Mitzenmacher 2001): of two servers at random, the one with
 fewer requests on their way. Several gateways that each know only their own requests then do not all
-run to the same server, as they would to the least loaded one. Envoy's LEAST_REQUEST is the same.
+run to the same server, as they would to the least loaded one. Envoy's LEAST_REQUEST is the same. Of
+two that are equal, as most are while there is little to do, it is the one that has had fewer turns,
+which evens shares out and lets a server that stood still for a moment catch up. Which two are
+compared stays chance, so callers who send images and texts in turn cannot fall in step with it.
 
 Ejection follows Envoy's outlier detection: failures in a row, or slowness against the others, never
 more than a share of the pool. Beyond that share only a server that fails twice as often in a row is
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from gateway.pools.endpoint import Attempt, Endpoint
 
 MAX_EJECTED_RATIO: Final = 0.5
+_MAX_LAG_TURNS: Final = 8
 _EJECT_FAILURES: Final = 3
 _OPEN_FAILURES: Final = 6
 _SLOW_FACTOR: Final = 3.0
@@ -50,6 +54,7 @@ class Pool:
         self.endpoints: list[Endpoint] = []
         self.latency = Latency()
         self._chance = chance
+        self._turn = 0
 
     def is_healthy(self, now_s: float) -> bool:
         """Whether a request could be sent to any of its servers now."""
@@ -73,10 +78,18 @@ class Pool:
         """Picks the server to ask; None when there is none."""
         candidates = self.candidates(variant, now_s, tried)
         if len(candidates) > 2:
-            candidates = self._chance.sample(candidates, 2)
-        elif len(candidates) == 2 and self._chance.random() < 0.5:
+            two = self._chance.sample(candidates, 2)
+            picked = min(two, key=lambda each: (each.in_flight, self._turn_of(each)))
+            picked.turn = self._turn_of(picked) + 1
+            self._turn = max(self._turn, picked.turn)
+            return picked
+        if len(candidates) == 2 and self._chance.random() < 0.5:
             candidates = candidates[::-1]  # so that of two equals neither is always first
         return min(candidates, key=lambda each: each.in_flight, default=None)
+
+    def _turn_of(self, endpoint: Endpoint) -> int:
+        # One that is new, or was away, does not make up for all of that time.
+        return max(endpoint.turn, self._turn - _MAX_LAG_TURNS)
 
     def patience_s(self, attempt: Attempt) -> float:
         """Returns the time after which the silence of a server is strange, in seconds.

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from loadtest.bench.errors import BenchError
 from loadtest.faults.figures import FaultFigures, Times
+from loadtest.overload.load_thread import LoadThread
 from loadtest.overload.open_loop import OpenLoop, Stretch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from loadtest.bench.load import Server
     from loadtest.faults.arena import Arena
     from loadtest.faults.faults import Fault
-    from loadtest.overload.open_loop import Reply
 
 _RESTART_S: Final = 6.0  # three Tritons, side by side, on two cores
 
@@ -61,9 +59,6 @@ class Plan:
 def run_fault(arena: Arena, fault: Fault, plan: Plan) -> FaultFigures:
     """Runs one fault against a fresh gateway.
 
-    The load runs in a thread beside it and not the fault: a server that is started again must
-    belong to a thread that stays (see `deploy.local.tether`).
-
     Raises:
         FaultNotDoneError: it could not be done or undone.
         ServiceError: a server did not start.
@@ -71,7 +66,7 @@ def run_fault(arena: Arena, fault: Fault, plan: Plan) -> FaultFigures:
     with arena.serving(fault.variables(arena)) as server:
         with OpenLoop(server) as loop:  # so that the gateway knows what latency is usual
             loop.run([Stretch(plan.rate_rps, plan.before_s)])
-        load = _Load(server, Stretch(plan.rate_rps, plan.total_s))
+        load = LoadThread(server, Stretch(plan.rate_rps, plan.total_s))
         begun_s = time.perf_counter()
         load.start()
         time.sleep(plan.before_s)
@@ -99,37 +94,3 @@ def run_fault(arena: Arena, fault: Fault, plan: Plan) -> FaultFigures:
 def _read_events(log: Path) -> list[dict[str, Any]]:
     lines = log.read_text(encoding="utf-8").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
-
-
-class _Load:
-    """The callers, in a thread."""
-
-    def __init__(self, server: Server, stretch: Stretch) -> None:
-        self._server = server
-        self._stretch = stretch
-        self._replies: list[Reply] = []
-        self._error: BenchError | None = None
-        # A daemon: Ctrl-C does not wait for callers that have nobody left to call.
-        self._thread = threading.Thread(target=self._run, name="load", daemon=True)
-
-    def start(self) -> None:
-        """Begins to send."""
-        self._thread.start()
-
-    def replies(self) -> list[Reply]:
-        """Waits until all is answered.
-
-        Raises:
-            BenchError: the gateway does not accept connections.
-        """
-        self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._replies
-
-    def _run(self) -> None:
-        try:
-            with OpenLoop(self._server) as loop:
-                self._replies = loop.run([self._stretch], seed=1)
-        except BenchError as error:
-            self._error = error

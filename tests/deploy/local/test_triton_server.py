@@ -53,7 +53,7 @@ def echo(triton: BundledTriton, text: str) -> tuple[str, dict[str, Any]]:
 
 
 def shared_memory_of(triton: BundledTriton) -> list[Path]:
-    return list(SHARED_MEMORY.glob(f"diptych-{triton.grpc_port}-*"))
+    return list(SHARED_MEMORY.glob(f"diptych-{triton.host}-{triton.grpc_port}-*"))
 
 
 def test_bundled_triton_serves_with_this_environments_packages_and_leaves_nothing(
