@@ -98,7 +98,7 @@ conformance: venv ## compare every encoder family, served, with transformers; wr
 
 .PHONY: fuzz
 fuzz: venv ## look long for an input that breaks images, bodies or the API; `make test` looks shortly
-	@$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=large --timeout=3600 --durations=20
+	@$(BIN)/python -m pytest tests/fuzz --hypothesis-profile=large --timeout=3600 --durations=20 -rP
 
 .PHONY: fmt
 fmt: venv ## format, and fix what the linter can fix
