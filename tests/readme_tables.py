@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 ROOT: Final = Path(__file__).parents[1]
-READMES: Final = tuple(
-    ROOT / folder / "README.md" for folder in (".", "exporters", "gateway", "loadtest")
+READMES: Final = (
+    *(ROOT / folder / "README.md" for folder in (".", "exporters", "gateway", "loadtest")),
+    *(ROOT / "gateway" / name for name in ("TRAFFIC.md", "FEEDBACK.md", "REFERENCE.md")),
 )
 
 

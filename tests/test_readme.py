@@ -24,12 +24,24 @@ def test_readme_table_is_what_the_code_has(name: str) -> None:
     )
 
 
+def _anchors(page: Path) -> set[str]:
+    """What GitHub makes of the headings."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("readme", READMES, ids=_name)
-def test_readme_links_lead_to_files(readme: Path) -> None:
-    links = re.findall(r"\]\((?!https?://|#)([^)#]+)", readme.read_text(encoding="utf-8"))
+def test_readme_links_lead_to_files_and_headings(readme: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", readme.read_text(encoding="utf-8"))
+    targets = [(readme.parent / file if file else readme, anchor) for file, anchor in links]
 
     assert links
-    assert [link for link in links if not (readme.parent / link).exists()] == []
+    assert [path for path, _ in targets if not path.exists()] == []
+    assert [
+        (path.name, anchor)
+        for path, anchor in targets
+        if anchor and path.suffix == ".md" and anchor not in _anchors(path)
+    ] == []
 
 
 @pytest.mark.parametrize("readme", READMES, ids=_name)
