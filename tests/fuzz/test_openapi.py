@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hypothesis import settings
+
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from tests.fuzz.conftest import ServedGateway
@@ -35,6 +38,7 @@ def test_api_keeps_what_its_openapi_page_says(served: ServedGateway, tmp_path: P
             *(*options, *limits, *seed, "--no-color", "--header", f"X-Api-Key: {served.api_key}"),
         ],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},  # of the hook that the configuration names
         capture_output=True,
         text=True,
         check=False,
