@@ -160,7 +160,7 @@ def validate(
                 beside_cpu_ms = (before.beside_cpu_ms + after.beside_cpu_ms) / 2
                 model = simulated(profile, beside_cpu_ms, rate_rps, seconds)
                 loads.append(Compared(rate_rps, real, model))
-                narrator.say(f"{rate_rps:.1f}/s: {real} measured, {model} simulated")
+                narrator.say(f"{rate_rps:.1f}/s: measured {real}; simulated {model}")
         verdicts = judge(loads)
         figures = {
             "machine": asdict(this_machine()),

@@ -1,8 +1,8 @@
 """Measures a profile on the running service.
 
-Each step is called by itself, with batches of each size, while nothing else computes; then all at
-once, which says how much slower cores are that are busy together. What a request takes besides is
-what a lone one takes longer than the simulation of it does.
+Each step is called by itself, with batches of each size, while nothing else computes; then encoders
+at once, whose CPU time says how much slower cores are that are busy together. What a request takes
+besides is what a lone one takes longer than the simulation of it does.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain, zip_longest
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 from tritonclient.grpc import InferenceServerClient
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 _GATEWAY: Final = "gateway"
 _TRITON: Final = "tritonserver"
 _HEAD: Final = "fusion_head"
-_FEW_CLIENTS: Final = 4  # that keep the cores busy, and of whose requests none is refused
+_CLIENTS_A_CORE: Final = 4  # that keep the cores busy, and of whose requests none is refused
 _LONE_RATIO: Final = 0.05  # of what the service does: hardly two requests meet
 _LONE_SIMULATED: Final = 2_000
 
@@ -91,9 +90,9 @@ def measure_profile(
     }
     machine = this_machine()
     cores = None if all(each.has_own_device for each in models) else machine.cores
-    slowdown = _slowdown(caller, models, steps, machine.cores, seconds) if cores else 1.0
+    slowdown = _slowdown(caller, models, machine.cores, seconds) if cores else 1.0
     server = subject.server(stack.address)
-    gateway_ms, triton_ms, client_ms = _cpu_ms(server, seconds / 2)
+    gateway_ms, triton_ms, client_ms = _cpu_ms(server, _CLIENTS_A_CORE * machine.cores, seconds / 2)
     head = steps.pop(_HEAD, None)
     bare = Profile(
         variant=f"{subject.variant.name}@{subject.variant.digest}",
@@ -145,29 +144,41 @@ def _dtype(spec: Any) -> str:  # noqa: ANN401  # a protobuf of an untyped packag
     return "BYTES" if name == "TYPE_STRING" else name.removeprefix("TYPE_")
 
 
-def _slowdown(
-    caller: StepCaller,
-    models: Sequence[Model],
-    steps: dict[str, StepProfile],
-    cores: int,
-    seconds: float,
-) -> float:
-    """How many times as long work takes when all cores are busy, by keeping encoders busy."""
+def _slowdown(caller: StepCaller, models: Sequence[Model], cores: int, seconds: float) -> float:
+    """How many times the CPU time the same work takes when all cores are busy with encoders.
+
+    CPU time, not time: what a call waits for a core the simulation has already.
+    """
     encoders = [[each] * each.instances for each in models if each.step != _HEAD]
     turns = chain.from_iterable(zip_longest(*encoders))
     busy = [each for each in turns if each is not None][:cores]
     if len(busy) < 2:
         return 1.0
-    together_ms = caller.together(busy, seconds / 2)
-    ratio = fmean(
-        ms / steps[each.step].batch_ms(1) for each, ms in zip(busy, together_ms, strict=True)
-    )
+    alone_s = {}
+    for each in dict.fromkeys(busy):
+        (calls,), spent_s = _calls_and_cpu_s(caller, [each], seconds / 4)
+        alone_s[each.name] = spent_s / calls
+    calls_of, spent_s = _calls_and_cpu_s(caller, busy, seconds / 2)
+    ratio = spent_s / sum(alone_s[each.name] * n for each, n in zip(busy, calls_of, strict=True))
     return max(1.0, 1 + (ratio - 1) * (cores - 1) / (len(busy) - 1))
 
 
-def _cpu_ms(server: Server, seconds: float) -> tuple[float, float, float]:
+def _calls_and_cpu_s(
+    caller: StepCaller, models: Sequence[Model], seconds: float
+) -> tuple[list[int], float]:
+    """How often each model was called, and the CPU time of Triton and its models for all that."""
+    before = read_cpu().by_process_s
+    calls = caller.together(models, seconds)
+    after = read_cpu().by_process_s
+    spent_s = sum(
+        after[name] - before.get(name, 0.0) for name in after if name not in {CLIENT, _GATEWAY}
+    )
+    return calls, spent_s
+
+
+def _cpu_ms(server: Server, clients: int, seconds: float) -> tuple[float, float, float]:
     """CPU time of gateway, Triton and load tool for one request under load."""
-    with ClosedLoop(server, _FEW_CLIENTS) as loop:
+    with ClosedLoop(server, clients) as loop:
         loop.run(0.5)  # until all are in step
         before = read_cpu().by_process_s
         answers = max(1, len(loop.run(seconds).latencies_ms))

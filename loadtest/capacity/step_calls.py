@@ -96,11 +96,11 @@ class StepCaller:
                 variation = pstdev(durations_s) / fmean(durations_s)
         return StepTimes(service_ms, variation)
 
-    def together(self, models: Sequence[Model], seconds: float) -> list[float]:
-        """Calls models at once, each with one request after the other; milliseconds of each."""
+    def together(self, models: Sequence[Model], seconds: float) -> list[int]:
+        """Calls models at once, each with one request after the other; how many of each."""
         with ThreadPoolExecutor(len(models)) as threads:
-            means = threads.map(lambda each: self._stream(each, 1, seconds)[0], models)
-            return list(means)
+            durations = threads.map(lambda each: self._stream(each, 1, seconds)[1], models)
+            return [1 + len(each) for each in durations]  # the first is not timed
 
     def _stream(self, model: Model, size: int, seconds: float) -> tuple[float, list[float]]:
         """Calls for a while: mean time of a batch as Triton has it, in ms; seconds of each call."""

@@ -44,6 +44,10 @@ class Seen:
     p99_ms: float
     shed_ratio: float
 
+    def __str__(self) -> str:
+        """As it stands in a line of the narration."""
+        return f"P50 {self.p50_ms:.1f}, P99 {self.p99_ms:.1f} ms, shed {self.shed_ratio:.1%}"
+
 
 @dataclass(frozen=True)
 class Compared:

@@ -68,6 +68,10 @@ class Measured:
     p50_ms: float
     p99_ms: float
 
+    def __str__(self) -> str:
+        """As it stands in a line of the narration."""
+        return f"{self.count} right, P50 {self.p50_ms:.1f}, P99 {self.p99_ms:.1f} ms"
+
 
 @dataclass(frozen=True)
 class Agreement:
