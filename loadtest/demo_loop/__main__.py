@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +13,22 @@ import typer
 from deploy.local.errors import LocalError
 from exporters.errors import ExporterError
 from loadtest.demo_loop.story import StoryError, tell
-from loadtest.demo_loop.timeline import Timeline
+from loadtest.demo_loop.timeline import DRIFT, ROLLED_BACK, Timeline
 from loadtest.demo_loop.verdict import faults
+
+
+class Ending(StrEnum):
+    """Where the story ends."""
+
+    DRIFT = DRIFT
+    ROLLED_BACK = ROLLED_BACK
 
 
 def main(
     seed: Annotated[int, typer.Option(min=0, help="Of all that is drawn.")] = 1,
+    until: Annotated[Ending, typer.Option(help="Event that the story ends with.")] = (
+        Ending.ROLLED_BACK
+    ),
     output: Annotated[Path, typer.Option(help="Folder for timeline, plots and logs.")] = Path(
         ".diptych/demo-loop"
     ),
@@ -37,11 +48,11 @@ def main(
         if judge is not None:
             timeline = Timeline.load(judge, say)
         else:
-            timeline = tell(output, model_repository, seed, say)
+            timeline = tell(output, model_repository, seed, say, until)
     except (LocalError, ExporterError, StoryError) as error:
         sys.stderr.write(f"Error: {error}\n")
         raise typer.Exit(1) from error
-    found = faults(timeline.events, timeline.answers)
+    found = faults(timeline.events, timeline.answers, until)
     for fault in found:
         sys.stderr.write(f"The loop failed: {fault}.\n")
     if found:

@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.drift.published import read_published_reference
 from exporters.drift.report import write_drift_report
@@ -20,6 +22,7 @@ from exporters.workspace import Workspace
 from loadtest.demo_loop.service import ask, copy_published, serving
 from loadtest.demo_loop.timeline import (
     DRIFT,
+    QUIET,
     RAMPED,
     RETRAINED,
     ROLLED_BACK,
@@ -32,6 +35,8 @@ from loadtest.demo_loop.users import Users
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from prometheus_client.samples import Sample
 
     from exporters.recipe import Recipe
     from loadtest.demo_loop.service import Service
@@ -58,33 +63,43 @@ class StoryError(Exception):
     """The loop cannot go on; the sentence says where it stopped and what to read."""
 
 
-def tell(folder: Path, repository: Path, seed: int, say: Callable[[str], None]) -> Timeline:
-    """Tells the whole story; `verdict.faults` says whether it came true.
+def tell(
+    folder: Path,
+    repository: Path,
+    seed: int,
+    say: Callable[[str], None],
+    until: str = ROLLED_BACK,
+) -> Timeline:
+    """Tells the story; `verdict.faults` says whether it came true.
 
     Args:
         folder: for timeline, plots, logs and the loop's own models; what it held goes.
         repository: where the demo was exported to.
         seed: of users.
         say: is told each line as it comes.
+        until: ends after this event of the story: `DRIFT`, or the last.
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "models").mkdir(parents=True)
     recipe, workspace = load_recipe(_RECIPE), Workspace()
     copy_published(repository, _RECIPE, folder / "models")
     variant = train(recipe, workspace)
-    say("Making a deliberately bad variant: its training ends before it has begun.")
-    export(_cut_short(recipe), workspace, folder / "models")
+    if until == ROLLED_BACK:
+        say("Making a deliberately bad variant: its training ends before it has begun.")
+        export(_cut_short(recipe), workspace, folder / "models")
     timeline = Timeline(say)
     try:
         with serving(folder, _RECIPE) as service, service.client() as http:
             words = [variant.table.examples[row].text for row in variant.split.train]
             users = Users(http, variant.holdout_examples, words, timeline, seed)
-            _run(service, http, users, timeline)
+            _until_shift_is_seen(http, users, timeline)
+            if until == ROLLED_BACK:
+                _retrain_and_ramp(service, http, users, timeline)
     except httpx.HTTPError as error:
         raise StoryError(f"{error}; read {folder / 'gateway.log'}.") from error
     finally:
         timeline.save(folder)
-    write_drift_report(
+    write_drift_report(  # of the original, before and after the shift
         read_published_reference(folder / "models", _RECIPE),
         folder / "capture",
         folder / "drift",
@@ -94,22 +109,29 @@ def tell(folder: Path, repository: Path, seed: int, say: Callable[[str], None]) 
     return timeline
 
 
-def _run(service: Service, http: httpx.Client, users: Users, timeline: Timeline) -> None:
+def _until_shift_is_seen(http: httpx.Client, users: Users, timeline: Timeline) -> None:
     users.send(_AS_EVER)
     timeline.note(SERVED, f"{_AS_EVER} requests, {_accuracy(timeline, _AS_EVER)} right")
     users.has_shifted = True
     timeline.note(SHIFTED, "a new client sends captions that are about other things")
     _until_drift(http, users, timeline)
+
+
+def _retrain_and_ramp(
+    service: Service, http: httpx.Client, users: Users, timeline: Timeline
+) -> None:
+    since = datetime.now(UTC)  # what came before the drift is no sample of what comes
     while (left := _AS_EVER + _SHIFTED - len(timeline.answers)) > 0:
         users.send(min(_TURN, left))
     users.label()
     timeline.note("labelled", f"all late labels came; {_accuracy(timeline, _SHIFTED // 2)} right")
-    candidate = _retrain(service, timeline)
+    candidate = _retrain(service, timeline, since)
     service.load(candidate)
     control = _RECIPE
     if _ramp(http, users, timeline, control, candidate) == "completed":
         ask(http, "POST", f"/v1/admin/variants/{candidate}/promote")
         timeline.note(RAMPED, f"{candidate} answers all; {_accuracy(timeline, _TURN)} right")
+        _until_quiet(http, users, timeline, candidate)
         control = candidate
     service.load(_BROKEN)
     if _ramp(http, users, timeline, control, _BROKEN) == "rolled_back":
@@ -131,25 +153,52 @@ def _accuracy(timeline: Timeline, count: int) -> str:
 def _until_drift(http: httpx.Client, users: Users, timeline: Timeline) -> None:
     for _ in range(_MOST_TURNS):
         users.send(_TURN)
-        kinds = _drifting(http.get("/metrics").text)
+        kinds = _drifting(http, _RECIPE)
         if kinds:
             timeline.note(DRIFT, ", ".join(sorted(kinds)))
             return
 
 
-def _drifting(metrics: str) -> set[str]:
-    lines = (each for each in metrics.splitlines() if each.startswith("diptych_drift_is_drifting{"))
-    found = (each for each in lines if float(each.rpartition(" ")[2]) == 1.0)
-    return {each.partition('kind="')[2].partition('"')[0] for each in found}
+def _until_quiet(
+    http: httpx.Client, users: Users, timeline: Timeline, candidate: str, windows: int = 2
+) -> None:
+    """Sends until the candidate's newest windows are as its own reference says."""
+    judged = _windows(http, candidate)
+    for _ in range(_MOST_TURNS):
+        users.send(_TURN)
+        if _windows(http, candidate) >= judged + windows:
+            if not _drifting(http, candidate):
+                timeline.note(QUIET, f"{candidate} sees what it was retrained on")
+                return
+            judged = _windows(http, candidate)
 
 
-def _retrain(service: Service, timeline: Timeline) -> str:
+def _drifting(http: httpx.Client, variant: str) -> set[str]:
+    found = _samples(http, "diptych_drift_is_drifting", variant)
+    return {each.labels["kind"] for each in found if each.value == 1.0}
+
+
+def _windows(http: httpx.Client, variant: str) -> float:
+    return sum(each.value for each in _samples(http, "diptych_drift_windows_total", variant))
+
+
+def _samples(http: httpx.Client, name: str, variant: str) -> list[Sample]:
+    families = text_string_to_metric_families(http.get("/metrics").text)
+    return [
+        each
+        for family in families
+        for each in family.samples
+        if each.name == name and each.labels["variant"] == variant
+    ]
+
+
+def _retrain(service: Service, timeline: Timeline, since: datetime) -> str:
     """Runs the command as a schedule does, and returns the candidate's name."""
     time.sleep(3)  # what was captured last is written within a second
     command = (
-        sys.executable, "-m", "exporters", "retrain", _RECIPE, "--since", "1d", "--capture",
-        str(service.capture), "--model-repository", str(service.repository), "--database",
-        service.database_url, "--gateway", service.url, "--shadow-share", "0.2",
+        sys.executable, "-m", "exporters", "retrain", _RECIPE, "--since", since.isoformat(),
+        "--capture", str(service.capture), "--model-repository", str(service.repository),
+        "--database", service.database_url, "--gateway", service.url, "--shadow-share", "0.2",
         "--original-margin", "0.1",
     )  # fmt: skip
     done = subprocess.run(

@@ -22,9 +22,10 @@ SHIFTED: Final = "shifted"
 DRIFT: Final = "drift raised"
 RETRAINED: Final = "retrained"
 RAMPED: Final = "ramped"
+QUIET: Final = "drift quiet"
 ROLLED_BACK: Final = "rolled back"
 
-_DRAWN: Final = (SHIFTED, DRIFT, RETRAINED, RAMPED, ROLLED_BACK)
+_DRAWN: Final = (SHIFTED, DRIFT, RETRAINED, RAMPED, QUIET, ROLLED_BACK)
 _ROLLING: Final = 60
 _ROUNDING_S: Final = 0.05  # of an event's moment
 

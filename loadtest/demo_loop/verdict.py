@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from loadtest.demo_loop.timeline import (
     DRIFT,
+    QUIET,
     RAMPED,
     RETRAINED,
     ROLLED_BACK,
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from loadtest.demo_loop.timeline import Answered, Event
 
-STORY: Final = (SERVED, SHIFTED, DRIFT, RETRAINED, RAMPED, ROLLED_BACK)
+STORY: Final = (SERVED, SHIFTED, DRIFT, RETRAINED, RAMPED, QUIET, ROLLED_BACK)
 """What happens, in this order."""
 
 LONGEST_S: Final = 600.0
