@@ -15,11 +15,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.drift.published import read_published_reference
 from exporters.drift.report import write_drift_report
-from exporters.publishing import export
 from exporters.recipe import load_recipe
 from exporters.training import train
 from exporters.workspace import Workspace
 from gateway.contract.drift.window import DriftKind
+from loadtest.demo_loop.bad_variant import publish_bad
 from loadtest.demo_loop.service import ask, copy_published, serving
 from loadtest.demo_loop.timeline import (
     DRIFT,
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from prometheus_client.samples import Sample
 
-    from exporters.recipe import Recipe
     from loadtest.demo_loop.service import Service
 
 _RECIPE: Final = "openmoji"
@@ -94,7 +93,7 @@ def tell(
     variant = train(recipe, workspace)
     if until == ROLLED_BACK:
         say("Making a deliberately bad variant: its training ends before it has begun.")
-        export(_cut_short(recipe), workspace, folder / "models")
+        publish_bad(recipe, workspace, folder / "models")
     timeline = Timeline(say)
     try:
         with serving(folder, _RECIPE) as service, service.client() as http:
@@ -146,11 +145,6 @@ def _retrain_and_ramp(
         users.send(_TURN)
         answered = {each.variant for each in timeline.answers[-_TURN:]}
         timeline.note(ROLLED_BACK, f"{_BROKEN}; {', '.join(sorted(answered))} answers all again")
-
-
-def _cut_short(recipe: Recipe) -> Recipe:
-    training = recipe.training.model_copy(update={"epochs": 1, "learning_rate": 1e-6})
-    return recipe.model_copy(update={"name": _BROKEN, "training": training})
 
 
 def _accuracy(timeline: Timeline, count: int) -> str:

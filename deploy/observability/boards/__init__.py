@@ -7,4 +7,4 @@ from deploy.observability.boards.triton_steps import TRITON_STEPS
 
 BOARDS = (SERVICE, TRITON_STEPS, EXPERIMENTS, CAPACITY)
 
-__all__ = ["BOARDS"]
+__all__ = ["BOARDS", "CAPACITY", "EXPERIMENTS", "SERVICE", "TRITON_STEPS"]

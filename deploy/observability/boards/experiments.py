@@ -147,7 +147,7 @@ _DRIFT = Row(
     (
         Panel(
             "Share of the candidate",
-            "Of ramps under way; falls to 0 when one is rolled back.",
+            "Of ramps under way. The line ends, or falls to 0, when the ramp does.",
             Unit.RATIO,
             (
                 Query(

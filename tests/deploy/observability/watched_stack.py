@@ -13,7 +13,7 @@ from tests.conftest import DEMO
 from tests.deploy.observability.watchers import HOST, Watch, running_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -27,7 +27,10 @@ class Watched:
 
 @contextmanager
 def watched_stack(
-    repository: Path, folder: Path, variables: Mapping[str, str] | None = None
+    repository: Path,
+    folder: Path,
+    variables: Mapping[str, str] | None = None,
+    variants: Sequence[str] = (DEMO,),
 ) -> Iterator[Watched]:
     """Starts all of it and yields when all is ready.
 
@@ -35,11 +38,12 @@ def watched_stack(
         repository: a model repository with the demo in it.
         folder: an empty one, for logs and data.
         variables: further settings of the gateway.
+        variants: what is served.
     """
     triton_http, triton_grpc, triton_metrics, http, grpc = free_ports(5)
     triton = BundledTriton(
         repository=repository,
-        models=select(repository, [DEMO]).models,
+        models=select(repository, list(variants)).models,
         http_port=triton_http,
         grpc_port=triton_grpc,
         metrics_port=triton_metrics,
