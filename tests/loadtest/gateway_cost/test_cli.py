@@ -38,7 +38,8 @@ def test_gateway_cost_quick_tries_every_part_and_writes_figures(
     assert result.returncode == 0, result.stdout + result.stderr
     written = json.loads((tmp_path / ".bench" / "gateway.json").read_text(encoding="utf-8"))
     figures = written["figures"]
-    assert [each["clients"] for each in figures["cpu"]] == [1, 8, 16]
-    assert all(each["cpu_ms"] > 0 for each in figures["cpu"])
+    for measured in ("cpu", "thin_cpu"):
+        assert [each["clients"] for each in figures[measured]] == [1, 8, 16]
+        assert all(each["cpu_ms"] > 0 for each in figures[measured])
     assert figures["latency"]["direct"]["count"] == figures["latency"]["through"]["count"] > 0
     assert sum(figures["shares"].values()) == pytest.approx(1.0)
