@@ -73,7 +73,12 @@ class _Window:
 
 @dataclass(slots=True)
 class _Pace:
-    """Draws about as many answers of a window's time as it holds, going by the window before."""
+    """Draws about as many answers of a window's time as it holds.
+
+    It goes by the number of the window before, and after the least number of items it draws no
+    faster than time passes: of the first window nothing is known, and a busy service would pay for
+    the features of every answer just when it starts, and judge its first seconds alone.
+    """
 
     opened_s: float
     seen: int = 0
@@ -137,14 +142,16 @@ class DriftWatch:
         """Draws whether the next answer goes into a window."""
         if not self._policy.items or self.tests(stream.digest) is None:
             return False
-        now_s = self._clock()
+        now_s, most = self._clock(), _MARGIN * self._policy.items
         pace = self._paces.setdefault(stream, _Pace(now_s))
         if now_s - pace.opened_s >= self._policy.seconds:
-            wanted = _MARGIN * self._policy.items
-            pace.ratio = min(1.0, wanted / pace.seen) if pace.seen else 1.0
+            pace.ratio = min(1.0, most / pace.seen)
             pace.opened_s, pace.seen, pace.drawn = now_s, 0, 0
         pace.seen += 1
-        if pace.drawn >= _MARGIN * self._policy.items or self._random() >= pace.ratio:
+        least = min(LEAST_ITEMS, most)
+        elapsed_ratio = (now_s - pace.opened_s) / self._policy.seconds
+        has_room = pace.drawn < least + (most - least) * elapsed_ratio
+        if not has_room or self._random() >= pace.ratio:
             return False
         pace.drawn += 1
         return True

@@ -140,10 +140,22 @@ def test_draws_are_spread_over_the_window(watched: Watched) -> None:
             drawn[window] += watched.watch.draw(STREAM)
             watched.now_s += 0.01
 
-    assert drawn[0] == 180  # the first: nothing was known of the rate
+    assert drawn[0] == 180  # the first: nothing was known of the number
     # 1.2 times what a window holds, give or take four deviations.
     assert drawn[1] == pytest.approx(180, abs=55)
     assert drawn[2] == pytest.approx(180, abs=55)
+
+
+@pytest.mark.parametrize("rate", [20, 100, 1000])
+def test_first_window_is_drawn_no_faster_than_its_time_passes(watched: Watched, rate: int) -> None:
+    draws = []
+    for _ in range(60 * rate):
+        draws.append(watched.watch.draw(STREAM))
+        watched.now_s += 1 / rate
+
+    # 100 at once, which any window needs; of the 80 others half in half the time.
+    assert sum(draws[: 30 * rate]) == pytest.approx(140, abs=1)
+    assert sum(draws) == pytest.approx(180, abs=1)
 
 
 def test_digest_without_a_reference_is_not_drawn(watched: Watched) -> None:
