@@ -232,19 +232,22 @@ class SequencesTooLargeError(ExporterError):
     positions: int
     gib: float
     limit_gib: float
+    is_disk_full: bool = False
 
     def __str__(self) -> str:
+        limit = "free on the disk" if self.is_disk_full else "allowed"
         return (
             f"The {self.kind} sequences of {self.examples} examples, {self.positions} positions "
-            f"each, take {self.gib:.1f} GiB, more than the {self.limit_gib:g} GiB allowed."
+            f"each, take {self.gib:.1f} GiB, more than the {self.limit_gib:.3g} GiB {limit}."
         )
 
     @property
     def remedy(self) -> str:
         """Names what makes them smaller."""
         return (
-            "Train on fewer examples, lower text_encoder.max_tokens, take an image encoder with "
-            "fewer cells, or name heads of pooled features alone, such as `gated`."
+            f"{'Make room, t' if self.is_disk_full else 'T'}rain on fewer examples, lower "
+            "text_encoder.max_tokens, take an image encoder with fewer cells, or name heads of "
+            "pooled features alone, such as `gated`."
         )
 
 

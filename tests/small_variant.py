@@ -39,11 +39,11 @@ image_instances = 1
 """
 
 
-def write_small_recipe(folder: Path) -> Path:
-    """Writes checkpoints, data and `shapes.toml`; returns the recipe's path."""
+def write_small_recipe(folder: Path, head: str = "gated", examples: int = 420) -> Path:
+    """Writes checkpoints, data and `shapes.toml` with this head; returns the recipe's path."""
     save_small_bert(folder / "bert")
     save_small_vit(folder / "vit")
-    save_small_table(folder / "data")
+    save_small_table(folder / "data", examples)
     recipe = folder / "shapes.toml"
-    recipe.write_text(_RECIPE, encoding="utf-8")
+    recipe.write_text(_RECIPE.replace('"gated"', f'"{head}"'), encoding="utf-8")
     return recipe

@@ -1,12 +1,13 @@
 """Features of frozen encoders, computed once and cached: an epoch on them takes milliseconds.
 
 A cache file is named by what it was computed from (encoder, inputs in their order, this code), so a
-stale one is never read. It is safetensors: reading it runs no code. What heads over tokens and
-patches read is in the care of `sequences`.
+stale one is never read. It is safetensors: reading it runs no code. Where a head reads tokens and
+patches, one pass of an encoder fills the file of its sequences (`sequence_files`) too.
 """
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,24 +20,29 @@ from exporters.digests import digest_of_json, digest_of_source
 from exporters.preprocessing.images import decode_image
 from exporters.preprocessing.texts import groups_by_length
 from exporters.progress import progress
-from exporters.training.sequences import load_sequences
+from exporters.training.sequence_files import new_sequences, open_sequences
+from exporters.training.sequences import Sequences
 from exporters.training.threads import available_cpus, torch_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from torch import Tensor
 
     from exporters.data import ExampleTable
     from exporters.encoders import ImageEncoder, TextEncoder
+    from exporters.encoders.encoded import Encoded
     from exporters.heads import FusionHead
-    from exporters.training.sequences import HeldSequences, Sequences
     from exporters.workspace import Workspace
+
+    Batches = Iterator[tuple[list[int], Encoded]]
+    """Rows of the table, and what an encoder says of them."""
 
 _TEXT_BATCH: Final = 32
 _IMAGE_BATCH: Final = 16
 _CODE: Final = ("exporters.preprocessing", __name__)
+_CODE_OF_SEQUENCES: Final = (*_CODE, "exporters.training.sequence_files")
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Features:
 
     text: Tensor
     image: Tensor
-    sequences: Sequences | HeldSequences | None = None
+    sequences: Sequences | None = None
 
     def __len__(self) -> int:
         return len(self.text)
@@ -87,57 +93,123 @@ def load_features(
         has_sequences: whether a head reads tokens and cells too.
 
     Raises:
-        SequencesTooLargeError: those would take too much disk.
+        SequencesTooLargeError: those of an encoder would take too much disk; it was not run.
+        EncoderError: states of an encoder are beyond what half precision holds.
     """
-    code = digest_of_source(_CODE)
-    image_digests = [example.image_digest for example in table.examples]
-    text_key = digest_of_json([text_encoder.digest, table.texts, code])
-    image_key = digest_of_json([image_encoder.digest, image_digests, code])
-    images = [example.image for example in table.examples]
+    passes = (
+        _text_pass(text_encoder, table, workspace),
+        _image_pass(image_encoder, table, workspace),
+    )
     with torch_threads(available_cpus()), torch.inference_mode():
-        text = _cached(
-            workspace.features_file("text", text_key),
-            lambda: _encode_texts(text_encoder, table.texts),
-        )
-        image = _cached(
-            workspace.features_file("image", image_key),
-            lambda: _encode_images(image_encoder, images),
-        )
-        sequences = (
-            load_sequences(table, text_encoder, image_encoder, workspace) if has_sequences else None
-        )
-    return Features(text, image, sequences)
+        for each in passes:
+            _compute_missing(each, has_sequences=has_sequences)
+    # Always from the files: a tensor made in inference mode could not be trained on.
+    text, image = (load_file(each.features_file)["features"] for each in passes)
+    if not has_sequences:
+        return Features(text, image)
+    tokens, cells = (
+        open_sequences(each.sequences_file, is_ragged=each.is_ragged) for each in passes
+    )
+    return Features(text, image, Sequences(tokens, cells))
 
 
-def _cached(file: Path, compute: Callable[[], Tensor]) -> Tensor:
-    if not file.is_file():
-        computed = compute()
-        with atomic_file(file) as path:
-            save_file({"features": computed}, path)
-    # Always from the file: a tensor made in inference mode could not be trained on.
-    return load_file(file)["features"]
+@dataclass(frozen=True)
+class _Pass:
+    """One encoder over a table, and the files that it fills.
+
+    Attributes:
+        kind: `text` or `image`.
+        encoder: its name.
+        dim: width of a feature.
+        sequences_shape: examples, longest sequence, width of a position.
+        is_ragged: whether sequences have different lengths.
+        features_file, sequences_file: the cache.
+        batches: does it.
+    """
+
+    kind: str
+    encoder: str
+    dim: int
+    sequences_shape: tuple[int, int, int]
+    is_ragged: bool
+    features_file: Path
+    sequences_file: Path
+    batches: Callable[[], Batches]
 
 
-def _encode_texts(encoder: TextEncoder, texts: Sequence[str]) -> Tensor:
-    tokens = encoder.tokenizer.tokenise(texts)
-    features = torch.empty(len(texts), encoder.dim)
-    encoder.module.eval()
-    with progress(f"Text features ({encoder.name})", len(texts)) as advance:
-        for rows in groups_by_length([len(ids) for ids in tokens], _TEXT_BATCH):
+def _text_pass(encoder: TextEncoder, table: ExampleTable, workspace: Workspace) -> _Pass:
+    tokens = encoder.tokenizer.tokenise(table.texts)
+    lengths = [len(ids) for ids in tokens]
+
+    def batches() -> Batches:
+        encoder.module.eval()
+        for rows in groups_by_length(lengths, _TEXT_BATCH):
             ids, mask = encoder.tokenizer.pad([tokens[row] for row in rows])
-            features[rows] = encoder.module(torch.from_numpy(ids), torch.from_numpy(mask))
-            advance(len(rows))
-    return features
+            yield rows, encoder.module.encode(torch.from_numpy(ids), torch.from_numpy(mask))
+
+    named_by = [encoder.digest, table.texts]
+    return _Pass(
+        kind="text",
+        encoder=encoder.name,
+        dim=encoder.dim,
+        sequences_shape=(len(tokens), max(lengths), encoder.token_dim),
+        is_ragged=True,
+        features_file=workspace.features_file("text", _key(named_by, _CODE)),
+        sequences_file=workspace.sequences_file("text", _key(named_by, _CODE_OF_SEQUENCES)),
+        batches=batches,
+    )
 
 
-def _encode_images(encoder: ImageEncoder, images: Sequence[Path]) -> Tensor:
-    features = torch.empty(len(images), encoder.dim)
-    encoder.module.eval()
-    with progress(f"Image features ({encoder.name})", len(images)) as advance:
+def _image_pass(encoder: ImageEncoder, table: ExampleTable, workspace: Workspace) -> _Pass:
+    images = [example.image for example in table.examples]
+
+    def batches() -> Batches:
+        encoder.module.eval()
         for start in range(0, len(images), _IMAGE_BATCH):
             files = images[start : start + _IMAGE_BATCH]
             pixels = [decode_image(file.read_bytes(), encoder.preprocessing) for file in files]
             batch = torch.from_numpy(np.stack(pixels))  # (batch, height, width, 3)
-            features[start : start + len(files)] = encoder.module(batch)
-            advance(len(files))
-    return features
+            yield list(range(start, start + len(files))), encoder.module.encode(batch)
+
+    named_by = [encoder.digest, [example.image_digest for example in table.examples]]
+    return _Pass(
+        kind="image",
+        encoder=encoder.name,
+        dim=encoder.dim,
+        sequences_shape=(len(images), encoder.cells, encoder.cell_dim),
+        is_ragged=False,
+        features_file=workspace.features_file("image", _key(named_by, _CODE)),
+        sequences_file=workspace.sequences_file("image", _key(named_by, _CODE_OF_SEQUENCES)),
+        batches=batches,
+    )
+
+
+def _key(named_by: Sequence[str | Sequence[str]], code: tuple[str, ...]) -> str:
+    return digest_of_json([*named_by, digest_of_source(code)])
+
+
+def _compute_missing(wanted: _Pass, *, has_sequences: bool) -> None:
+    """Runs an encoder once for all of its files that are not there."""
+    has_sequences = has_sequences and not wanted.sequences_file.is_file()
+    if wanted.features_file.is_file() and not has_sequences:
+        return
+    what = "features and sequences" if has_sequences else "features"
+    examples = wanted.sequences_shape[0]
+    features = torch.empty(examples, wanted.dim)
+    with ExitStack() as files:
+        fill = None
+        if has_sequences:
+            file = files.enter_context(atomic_file(wanted.sequences_file))
+            fill = files.enter_context(
+                new_sequences(file, wanted.sequences_shape, wanted.kind, wanted.encoder)
+            )
+        advance = files.enter_context(
+            progress(f"{wanted.kind.capitalize()} {what} ({wanted.encoder})", examples)
+        )
+        for rows, encoded in wanted.batches():
+            features[rows] = encoded.pooled
+            if fill is not None:
+                fill(rows, encoded.sequence)
+            advance(len(rows))
+        with atomic_file(wanted.features_file) as file:
+            save_file({"features": features}, file)

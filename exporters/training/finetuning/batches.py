@@ -12,7 +12,8 @@ from exporters.encoders.encoded import Encoded
 from exporters.preprocessing.images import decode_image
 from exporters.preprocessing.texts import groups_by_length
 from exporters.training.features import Features
-from exporters.training.sequences import HeldSequences, Sequences, zeros_on_disk
+from exporters.training.sequence_files import zeros_on_disk
+from exporters.training.sequences import HeldSequences, Sequences, StoredSequences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,11 +56,9 @@ class Batches:
         image = self._images(rows) if IMAGE in self.unfrozen else None
         sequences = None
         if frozen.sequences is not None:
-            tokens, cells = frozen.sequences.read()
-            sequences = HeldSequences(
-                tokens.to(device) if text is None else text.sequence,
-                cells.to(device) if image is None else image.sequence,
-            )
+            tokens = frozen.sequences.text.read().to(device) if text is None else text.sequence
+            cells = frozen.sequences.image.read().to(device) if image is None else image.sequence
+            sequences = Sequences(HeldSequences(tokens), HeldSequences(cells))
         return Features(
             frozen.text.to(device) if text is None else text.pooled,
             frozen.image.to(device) if image is None else image.pooled,
@@ -78,20 +77,21 @@ class Batches:
         sequences = None
         if self.frozen.sequences is not None:
             # The frozen encoder's longest text is the tuned one's.
+            sides = self.frozen.sequences.text, self.frozen.sequences.image
+            all_tokens, all_cells = (zeros_on_disk((len(rows), *each.row_shape)) for each in sides)
             sequences = Sequences(
-                zeros_on_disk((len(rows), *self.frozen.sequences.text.shape[1:])),
-                zeros_on_disk((len(rows), *self.frozen.sequences.image.shape[1:])),
-                torch.arange(len(rows)),
+                StoredSequences.whole(all_tokens, is_ragged=True),
+                StoredSequences.whole(all_cells, is_ragged=False),
             )
         with torch.inference_mode():
             for group in groups_by_length(lengths, _EVALUATED_ROWS):
                 found = self.features(rows[group])
                 text[group], image[group] = found.text.cpu(), found.image.cpu()
-                if sequences is not None and found.sequences is not None:
+                if found.sequences is not None:
                     tokens, cells = found.sequences.read()
                     longest = max(lengths[row] for row in group)
-                    sequences.text[group, :longest] = tokens[:, :longest].half().cpu().numpy()
-                    sequences.image[group] = cells.half().cpu().numpy()
+                    all_tokens[group, :longest] = tokens[:, :longest].half().cpu().numpy()
+                    all_cells[group] = cells.half().cpu().numpy()
         return Features(text, image, sequences)
 
     def _texts(self, rows: Tensor) -> Encoded:

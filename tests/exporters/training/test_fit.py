@@ -12,7 +12,7 @@ from exporters.training.features import Features
 from exporters.training.fit import FittedHead, LabelledFeatures, fit_head
 from exporters.training.logits import logits_of
 from exporters.training.objective import Targets
-from exporters.training.sequences import Sequences
+from exporters.training.sequences import Sequences, StoredSequences
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
@@ -50,13 +50,13 @@ def examples(count: int, seed: int) -> LabelledFeatures:
         count, 12, generator=generator
     )
 
-    def sequences(told: torch.Tensor) -> NDArray[np.float16]:
+    def sequences(told: torch.Tensor) -> StoredSequences:
         sequence = 0.2 * torch.randn(count, 3, told.shape[1], generator=generator)
         sequence[torch.arange(count), torch.randint(3, (count,), generator=generator)] += told
         halves: NDArray[np.float16] = sequence.half().numpy()
-        return halves
+        return StoredSequences.whole(halves, is_ragged=False)
 
-    sides = Sequences(sequences(text), sequences(image), torch.arange(count))
+    sides = Sequences(sequences(text), sequences(image))
     features = Features(text, image, sides)
     return LabelledFeatures(features, Targets((shape * COLOURS + colour,)))
 

@@ -25,6 +25,8 @@ from tests.small_variant import write_small_recipe
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exporters.encoders.encoded import Encoded
+
 
 @pytest.fixture(scope="module")
 def recipe_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -146,7 +148,7 @@ def test_interrupted_features_leave_no_file(variant: TrainedVariant, tmp_path: P
         def __init__(self) -> None:
             torch.nn.Module.__init__(self)
 
-        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        def encode(self, pixels: torch.Tensor) -> Encoded:
             raise KeyboardInterrupt
 
     encoder = replace(variant.image_encoder, module=Interrupted())

@@ -9,15 +9,15 @@ import torch
 from exporters.errors import EncoderError, SequencesTooLargeError
 from exporters.preprocessing.images import decode_image
 from exporters.recipe import load_recipe
-from exporters.training import TrainingInputs, load_features, load_inputs
-from exporters.training import sequences as sequences_module
-from exporters.training.sequences import load_sequences
+from exporters.training import TrainingInputs, load_features, load_inputs, sequence_files
+from exporters.training.sequences import JoinedSequences
 from exporters.workspace import Workspace
 from tests.small_variant import write_small_recipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from exporters.encoders.encoded import Encoded
     from exporters.recipe import Recipe
     from exporters.training.sequences import Sequences
 
@@ -37,9 +37,17 @@ def inputs(recipe: Recipe, workspace: Workspace) -> TrainingInputs:
     return load_inputs(recipe, workspace)
 
 
+def sequences_of(inputs: TrainingInputs, workspace: Workspace) -> Sequences:
+    features = load_features(
+        inputs.table, inputs.text_encoder, inputs.image_encoder, workspace, has_sequences=True
+    )
+    assert features.sequences is not None
+    return features.sequences
+
+
 @pytest.fixture(scope="module")
 def found(inputs: TrainingInputs, workspace: Workspace) -> Sequences:
-    return load_sequences(inputs.table, inputs.text_encoder, inputs.image_encoder, workspace)
+    return sequences_of(inputs, workspace)
 
 
 def test_sequences_are_what_the_encoders_say_of_each_example(
@@ -78,24 +86,44 @@ def test_sequences_are_read_from_the_cache_the_second_time(
 ) -> None:
     encoder = replace(inputs.image_encoder, module=None)  # type: ignore[arg-type] # is not asked
 
-    again = load_sequences(inputs.table, inputs.text_encoder, encoder, workspace)
+    again = sequences_of(replace(inputs, image_encoder=encoder), workspace)
 
     assert torch.equal(again.read()[1], found.read()[1])
+
+
+def test_one_pass_of_an_encoder_gives_features_and_sequences(
+    inputs: TrainingInputs, tmp_path: Path
+) -> None:
+    encoder, rows = inputs.image_encoder, []
+
+    class Counted(torch.nn.Module):
+        def encode(self, pixels: torch.Tensor) -> Encoded:
+            rows.append(len(pixels))
+            return encoder.module.encode(pixels)
+
+    counted = replace(inputs, image_encoder=replace(encoder, module=Counted()))  # type: ignore[arg-type]
+    sequences_of(counted, Workspace(tmp_path))
+
+    assert sum(rows) == len(inputs.table)
+
+
+def test_joined_sequences_read_from_both_tables(found: Sequences) -> None:
+    count = len(found.text)
+    joined = JoinedSequences.of(found.text.take(torch.arange(5, count)), found.text)
+
+    taken = joined.take(torch.tensor([count, 2, count - 5 + 3, 0]))
+
+    assert torch.equal(taken.read(), found.text.take(torch.tensor([5, 7, 3, 5])).read())
+    assert len(joined) == 2 * count - 5
 
 
 def test_sequences_that_would_fill_the_disk_are_refused_before_they_are_computed(
     inputs: TrainingInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sequences_module, "_LARGEST_GIB", 1e-5)
+    monkeypatch.setattr(sequence_files, "_LARGEST_GIB", 1e-5)
 
     with pytest.raises(SequencesTooLargeError, match=r"420 examples.*GiB") as caught:
-        load_features(
-            inputs.table,
-            inputs.text_encoder,
-            inputs.image_encoder,
-            Workspace(tmp_path),
-            has_sequences=True,
-        )
+        sequences_of(inputs, Workspace(tmp_path))
 
     assert "max_tokens" in caught.value.remedy
     assert not list(tmp_path.rglob("*.npy"))
@@ -107,15 +135,13 @@ def test_states_that_half_precision_cannot_hold_are_refused(
     encoder = inputs.text_encoder
 
     class Loud(torch.nn.Module):
-        def encode(self, ids: torch.Tensor, mask: torch.Tensor) -> object:
+        def encode(self, ids: torch.Tensor, mask: torch.Tensor) -> Encoded:
             encoded = encoder.module.encode(ids, mask)
             return encoded._replace(sequence=encoded.sequence * 1e6)
 
     with pytest.raises(EncoderError, match="half precision"):
-        load_sequences(
-            inputs.table,
-            replace(encoder, module=Loud()),  # type: ignore[arg-type]
-            inputs.image_encoder,
+        sequences_of(
+            replace(inputs, text_encoder=replace(encoder, module=Loud())),  # type: ignore[arg-type]
             Workspace(tmp_path),
         )
 

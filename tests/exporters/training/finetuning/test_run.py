@@ -23,7 +23,6 @@ from gateway.contract.manifest import ModalitySet
 from tests.small_variant import write_small_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from exporters.progress import Advance
@@ -39,15 +38,6 @@ learning_rate = 1e-3
 batch_size = 16
 accumulation_steps = 2
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads than idle cores wait for each other at every layer of these small networks."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in ("finetuning.run", "features"):
-            patch.setattr(f"exporters.training.{module}.available_cpus", lambda: 1)
-        yield
 
 
 @pytest.fixture(scope="module")

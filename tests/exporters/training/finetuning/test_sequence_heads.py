@@ -22,11 +22,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("layers", ["text=1,image=0", "text=0,image=1"])
-def test_head_over_sequences_learns_with_its_encoders(
-    layers: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for module in ("finetuning.run", "features"):  # small networks wait for more threads
-        monkeypatch.setattr(f"exporters.training.{module}.available_cpus", lambda: 1)
+def test_head_over_sequences_learns_with_its_encoders(layers: str, tmp_path: Path) -> None:
     recipe = load_recipe(str(write_small_recipe(tmp_path)))
     # Large rates and few epochs: random encoders have to move before anything is learned.
     tuning = {"epochs": 1, "learning_rate": 1e-3, "batch_size": 16}
