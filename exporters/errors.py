@@ -11,7 +11,6 @@
     ├── EncoderError                 a checkpoint that cannot be used as it is
     ├── ComparisonError              recipes that cannot be compared with each other
     ├── NotAClassifierError          a recipe of a dual tower where a head is wanted
-    ├── SequenceHeadError            a head over sequences where pooled features are wanted
     ├── SequencesTooLargeError       sequences of a table that would fill the disk
     ├── FineTuneOptionError          a value that --finetune does not take
     ├── NotTrainedError              asked for a head that was not trained yet
@@ -202,25 +201,6 @@ class NotAClassifierError(ExporterError):
             f"Run: python -m exporters align {self.recipe}. Or take [dual_tower] out. `export` "
             "publishes a dual tower for the target `embedded`."
         )
-
-
-@dataclass(eq=False)
-class SequenceHeadError(ExporterError):
-    """A head over sequences in a work that goes by pooled features."""
-
-    head: str
-    work: str
-
-    def __str__(self) -> str:
-        return (
-            f"Head '{self.head}' reads tokens and patches, and {self.work} works with pooled "
-            "features alone."
-        )
-
-    @property
-    def remedy(self) -> str:
-        """Says what to change in the recipe."""
-        return "Name a head of pooled features, such as `gated`, in the recipe's head.type."
 
 
 @dataclass(eq=False)

@@ -12,8 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from exporters.conversion.graphs import ATTENTION_MASK, IMAGE_FEATURES, INPUT_IDS, PIXELS
-from exporters.conversion.graphs import TEXT_FEATURES as TEXT
+from exporters.conversion.graphs import (
+    ATTENTION_MASK,
+    IMAGE_FEATURES,
+    IMAGE_SEQUENCE,
+    INPUT_IDS,
+    PIXELS,
+    TEXT_FEATURES,
+    TEXT_SEQUENCE,
+)
 from exporters.conversion.tensorrt.profiles import head_profiles, image_profiles, text_profiles
 from exporters.evaluation.parity import Parity, compare, torch_logits
 from exporters.preprocessing.images import decode_image
@@ -81,15 +88,12 @@ def prove_on(
     image = runtime.open(graphs.image, image_profiles(size.height, size.width, target.image_batch))
     text = runtime.open(graphs.text, text_profiles(lengths, target.text_batch))
     examples = variant.holdout_examples[:samples]
-    features = _features(variant, examples, text, image, lengths)
+    rows = _features(variant, examples, text, image, lengths)
     parity = {}
     for modalities, graph in graphs.heads.items():
         inputs = graphs.head_inputs[modalities]
-        head = runtime.open(graph, head_profiles(inputs, target.head_batch))
-        logits = [
-            head({name: features[name][row : row + 1] for name in inputs})
-            for row in range(len(examples))
-        ]
+        head = runtime.open(graph, head_profiles(inputs, target.head_batch, lengths))
+        logits = [head({name: row[name] for name in inputs})[0] for row in rows]
         parity[modalities] = compare(
             torch_logits(variant, examples, modalities),
             np.concatenate(logits),
@@ -110,19 +114,28 @@ def _features(
     text: Run,
     image: Run,
     lengths: Sequence[int],
-) -> dict[str, NDArray[Any]]:
-    """Features by the name that heads take them by; a row at a time, padded as when served."""
+) -> list[dict[str, NDArray[Any]]]:
+    """What the head reads of each example, by the name it takes it by; padded as when served."""
     tokenizer = variant.text_encoder.tokenizer
-    found: dict[str, list[NDArray[Any]]] = {TEXT: [], IMAGE_FEATURES: []}
+    text_name, image_name = (
+        (TEXT_SEQUENCE, IMAGE_SEQUENCE)
+        if variant.has_sequences
+        else (TEXT_FEATURES, IMAGE_FEATURES)
+    )
+    found = []
     with progress("Features on the device", len(examples)) as advance:
         for example in examples:
             [row] = tokenizer.tokenise([example.text])
             ids, mask = tokenizer.pad([row], bucket_of(len(row), lengths))
-            found[TEXT].append(text({INPUT_IDS: ids, ATTENTION_MASK: mask}))
             pixels = decode_image(example.image.read_bytes(), variant.image_encoder.preprocessing)
-            found[IMAGE_FEATURES].append(image({PIXELS: pixels[None]}))
+            found.append(
+                {  # of an encoder's outputs the head reads the last
+                    text_name: text({INPUT_IDS: ids, ATTENTION_MASK: mask})[-1],
+                    image_name: image({PIXELS: pixels[None]})[-1],
+                }
+            )
             advance()
-    return {name: np.concatenate(rows) for name, rows in found.items()}
+    return found
 
 
 def _rows_per_s(run: Run, row: Mapping[str, NDArray[Any]], measured_s: float) -> dict[int, float]:

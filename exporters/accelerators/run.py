@@ -12,9 +12,7 @@ from exporters.accelerators.proof import prove_on
 from exporters.accelerators.runtimes import OnnxRuntime, TensorRtRuntime
 from exporters.atomic import atomic_file
 from exporters.conversion.tensorrt.library import find_tensorrt
-from exporters.errors import SequenceHeadError
 from exporters.evaluation.report import markdown_table
-from exporters.heads import require_head
 from exporters.publishing.errors import ParityError
 from exporters.publishing.precision import in_precision, require_quantised
 from exporters.publishing.stage import convert
@@ -70,8 +68,6 @@ def prove_targets(
     gpu = find_gpu("A proof")
     if any(target.precision is Precision.INT8 for target in targets):
         require_quantised(quantised)
-    if require_head(recipe.head.type).is_over_sequences:
-        raise SequenceHeadError(recipe.head.type, "the proof on a GPU")
     variant = train(recipe, workspace)
     rows: list[tuple[str, ...]] = []
     proofs: list[DeviceProof] = []

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from exporters.conversion.tensorrt.library import TensorRt
     from exporters.conversion.tensorrt.profiles import Profile
 
-    Run = Callable[[Mapping[str, NDArray[Any]]], NDArray[Any]]
+    Outputs = tuple[NDArray[Any], ...]
+    Run = Callable[[Mapping[str, NDArray[Any]]], Outputs]
 
 
 class Runtime(Protocol):
     """Opens graphs on a device."""
 
     def open(self, graph: Path, profiles: Sequence[Profile]) -> Run:
-        """Returns the function from a graph's inputs to its one output.
+        """Returns the function from a graph's inputs, by name, to its outputs in their order.
 
         Args:
             graph: the ONNX file.
@@ -59,9 +60,8 @@ class OnnxRuntime:
         if session.get_providers()[0] != self.provider:
             raise NoAcceleratorError(self.provider, "onnxruntime fell back to the CPU")
 
-        def run(feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-            output: NDArray[Any] = session.run(None, dict(feeds))[0]
-            return output
+        def run(feeds: Mapping[str, NDArray[Any]]) -> Outputs:
+            return tuple(session.run(None, dict(feeds)))
 
         return run
 
@@ -95,12 +95,12 @@ class TensorRtRuntime:
             raise EngineBuildError(graph.name, "loading", "; ".join(session.log.errors[:1]))
         context = engine.create_execution_context()
         names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
-        [output] = [
+        outputs = [
             name for name in names if engine.get_tensor_mode(name) == module.TensorIOMode.OUTPUT
         ]
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call] # torch ships it untyped
 
-        def run(feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        def run(feeds: Mapping[str, NDArray[Any]]) -> Outputs:
             shapes = {name: array.shape for name, array in feeds.items()}
             context.set_optimization_profile_async(
                 _profile_of(profiles, shapes), stream.cuda_stream
@@ -110,16 +110,19 @@ class TensorRtRuntime:
             for name, tensor in held.items():
                 context.set_input_shape(name, tuple(tensor.shape))
                 context.set_tensor_address(name, tensor.data_ptr())
-            answer = torch.empty(
-                tuple(context.get_tensor_shape(output)), dtype=torch.float32, device="cuda"
-            )
-            context.set_tensor_address(output, answer.data_ptr())
+            answers = [
+                torch.empty(
+                    tuple(context.get_tensor_shape(name)), dtype=torch.float32, device="cuda"
+                )
+                for name in outputs
+            ]
+            for name, answer in zip(outputs, answers, strict=True):
+                context.set_tensor_address(name, answer.data_ptr())
             torch.cuda.current_stream().synchronize()
             if not context.execute_async_v3(stream.cuda_stream):
                 raise EngineBuildError(graph.name, "running", "; ".join(session.log.errors[:1]))
             stream.synchronize()
-            found: NDArray[Any] = answer.cpu().numpy()
-            return found
+            return tuple(answer.cpu().numpy() for answer in answers)
 
         return run
 

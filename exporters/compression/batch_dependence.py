@@ -1,7 +1,8 @@
-"""Do an encoder's features depend on what else is in the batch?
+"""Does what an encoder says depend on what else is in the batch?
 
 A served request meets strangers. Each held-out example is encoded alone and among random mates,
-padded as the served step pads, and the two are compared.
+padded as the served step pads, and the two are compared: features, and sequences where a head reads
+them.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ import numpy as np
 from exporters.compression.sessions import GraphSession
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from exporters.compression.encoder_side import EncoderSide
+
+    Values = NDArray[np.float64]
 
 _BATCHES: Final = 24
 _BATCH: Final = 4
@@ -33,8 +39,8 @@ class BatchDependence:
 
     Attributes:
         examples: how many were compared.
-        largest_difference: of any value, relative to the largest of its feature.
-        mean_cosine: of a feature alone and in company.
+        largest_difference: of any value, relative to the largest of its feature or sequence.
+        mean_cosine: of what is said alone and in company.
         smallest_cosine: the worst of them.
     """
 
@@ -54,19 +60,32 @@ def measure_batch_dependence(graph: Path, side: EncoderSide) -> BatchDependence:
     session = GraphSession(graph)
     rng = np.random.default_rng(side.variant.recipe.seed)
     holdout = side.variant.split.holdout
-    alone, together = [], []
+    examples = 0
+    differences: list[float] = []
+    cosines: list[float] = []
     for _ in range(_BATCHES):
         rows = [int(row) for row in rng.choice(holdout, min(_BATCH, len(holdout)), replace=False)]
-        together.append(session.run(side.feeds(rows)))
-        alone.append(np.concatenate([session.run(side.feeds([row])) for row in rows]))
-    first = np.concatenate(alone).astype(np.float64)
-    second = np.concatenate(together).astype(np.float64)
-    scale = np.abs(first).max(axis=1, keepdims=True)
-    norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    cosines = (first * second).sum(axis=1) / np.maximum(norms, 1e-30)
+        examples += len(rows)
+        for alone, together in _pairs(session, side, rows):
+            scale = max(float(np.abs(alone).max()), 1e-30)
+            differences.append(float(np.abs(alone - together).max()) / scale)
+            norms = float(np.linalg.norm(alone) * np.linalg.norm(together))
+            cosines.append(float((alone * together).sum()) / max(norms, 1e-30))
     return BatchDependence(
-        examples=len(first),
-        largest_difference=float((np.abs(first - second) / np.maximum(scale, 1e-30)).max()),
-        mean_cosine=float(cosines.mean()),
-        smallest_cosine=float(cosines.min()),
+        examples=examples,
+        largest_difference=float(np.max(differences)),  # a NaN stays one, and is no pass
+        mean_cosine=float(np.mean(cosines)),
+        smallest_cosine=float(np.min(cosines)),
     )
+
+
+def _pairs(
+    session: GraphSession, side: EncoderSide, rows: list[int]
+) -> Iterator[tuple[Values, Values]]:
+    """Each output of each row, alone and in company; a sequence alone is padded with zeros."""
+    outputs = session.run(side.feeds(rows))
+    for place, row in enumerate(rows):
+        for alone, together in zip(session.run(side.feeds([row])), outputs, strict=True):
+            padded = np.zeros(together[place].shape)
+            padded[tuple(slice(size) for size in alone[0].shape)] = alone[0]
+            yield padded, together[place].astype(np.float64)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import onnxruntime
@@ -21,21 +21,26 @@ from exporters.compression import methods as methods_package
 from exporters.compression.batch_dependence import BatchDependence, measure_batch_dependence
 from exporters.compression.method import ModuleMethod
 from exporters.compression.methods import METHODS
-from exporters.compression.sessions import features_of
+from exporters.compression.sessions import encode_all
+from exporters.compression.side import Side
 from exporters.digests import digest_of_json, digest_of_source
+from exporters.training import Features
+from exporters.training.sequence_files import open_sequences
+from exporters.training.sequences import Sequences
 from exporters.training.threads import available_cpus, torch_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from exporters.compression.encoder_side import EncoderSide
-    from exporters.compression.side import Side
     from exporters.compression.step import Step
+    from exporters.training.sequences import SideSequences
     from exporters.workspace import Workspace
 
 _GRAPH: Final = "model.onnx"
 _FEATURES: Final = "features.safetensors"
+_SEQUENCES: Final = "sequences.npy"
 _NOTES: Final = "notes.json"
 _CODE: Final = (
     "exporters.compression.encoder_side",
@@ -45,6 +50,7 @@ _CODE: Final = (
     "exporters.conversion.onnx_export",
     "exporters.encoders",
     "exporters.preprocessing",
+    "exporters.training.sequence_files",
 )
 
 
@@ -57,6 +63,7 @@ class CompressedEncoder:
         steps: what was done, in order; nothing for the original.
         graph: the ONNX file.
         features: of all examples, each encoded alone, float32 (examples, dim).
+        sequences: of all examples, each encoded alone; None where the head reads none.
         notes: sentences of each step.
         figures: figures of each step, JSON values.
         batch_dependence: what company does to its features.
@@ -66,6 +73,7 @@ class CompressedEncoder:
     steps: tuple[Step, ...]
     graph: Path
     features: torch.Tensor
+    sequences: SideSequences | None
     notes: tuple[tuple[str, ...], ...]
     figures: tuple[dict[str, Any], ...]
     batch_dependence: BatchDependence
@@ -86,6 +94,19 @@ class CompressedEncoder:
         """Size of the graph's file."""
         return self.graph.stat().st_size
 
+    def of_first(self, examples: int) -> CompressedEncoder:
+        """The same with features and sequences of the first examples alone."""
+        sequences = self.sequences and self.sequences.take(torch.arange(examples))
+        return replace(self, features=self.features[:examples], sequences=sequences)
+
+
+def features_of_both(encoders: Mapping[Side, CompressedEncoder]) -> Features:
+    """What two encoders say of all examples."""
+    text, image = encoders[Side.TEXT], encoders[Side.IMAGE]
+    if text.sequences is None or image.sequences is None:
+        return Features(text.features, image.features)
+    return Features(text.features, image.features, Sequences(text.sequences, image.sequences))
+
 
 def prepare_encoder(
     side: EncoderSide, steps: Sequence[Step], workspace: Workspace
@@ -95,6 +116,7 @@ def prepare_encoder(
     Raises:
         InvalidStepError: the encoder has nothing that a step could change.
         ConversionError: the graph of a changed module is not the module.
+        SequencesTooLargeError: sequences of all examples would take too much disk.
     """
     folder = workspace.compressed_encoder_folder(side.side, _key(side, steps))
     if not (folder / _NOTES).is_file():
@@ -106,10 +128,17 @@ def prepare_encoder(
         steps=tuple(steps),
         graph=folder / _GRAPH,
         features=load_file(folder / _FEATURES)["features"],
+        sequences=_sequences(side, tuple(steps), folder),
         notes=tuple(tuple(each["sentences"]) for each in record["steps"]),
         figures=tuple(each["figures"] for each in record["steps"]),
         batch_dependence=BatchDependence(**record["batch_dependence"]),
     )
+
+
+def _sequences(side: EncoderSide, steps: tuple[Step, ...], folder: Path) -> SideSequences | None:
+    if side.sequences is None or not steps:
+        return side.sequences  # those of the original are in the cache of its features
+    return open_sequences(folder / _SEQUENCES, is_ragged=side.side is Side.TEXT)
 
 
 def _key(side: EncoderSide, steps: Sequence[Step]) -> str:
@@ -117,6 +146,7 @@ def _key(side: EncoderSide, steps: Sequence[Step]) -> str:
     return digest_of_json(
         {
             "encoder": side.digest,
+            "has_sequences": side.sequences is not None,
             "data": variant.data_digest,
             "split": {part: rows.tolist() for part, rows in vars(variant.split).items()},
             "steps": [[step.method, step.values] for step in steps],
@@ -163,7 +193,9 @@ def _make(side: EncoderSide, steps: tuple[Step, ...], folder: Path, workspace: W
             for sentences, figures in zip(before.notes, before.figures, strict=True)
         ]
         notes.append(asdict(said))
-    features = side.features.clone() if not steps else features_of(graph, side, what)
+    features = side.features.clone()
+    if steps:
+        features = encode_all(graph, side, what, folder / _SEQUENCES)
     save_file({"features": features.contiguous()}, folder / _FEATURES)
     record = {
         "steps": notes,

@@ -17,7 +17,6 @@ from exporters.conversion.graphs import (
     export_image_encoder,
     export_text_encoder,
 )
-from exporters.errors import SequenceHeadError
 from exporters.preprocessing.images import decode_image
 
 if TYPE_CHECKING:
@@ -27,9 +26,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from exporters.encoders.encoded import Encoded
     from exporters.encoders.image import NormalisedImageModel
     from exporters.encoders.text import PooledTextModel
     from exporters.training import TrainedVariant
+    from exporters.training.sequences import SideSequences
 
     Feeds = dict[str, NDArray[Any]]
 
@@ -64,17 +65,38 @@ class EncoderSide(ABC):
     def features(self) -> Tensor:
         """What the original says of all examples, float32 (examples, dim)."""
 
+    @property
+    @abstractmethod
+    def sequences(self) -> SideSequences | None:
+        """Its tokens or cells of all examples; None where the head reads none."""
+
+    @property
+    @abstractmethod
+    def sequence_shape(self) -> tuple[int, int]:
+        """The longest sequence of all examples, and the width of a position."""
+
     @abstractmethod
     def feeds(self, rows: Sequence[int]) -> Feeds:
         """A batch of examples, by their positions in the table, as the graph's inputs."""
 
     @abstractmethod
     def export(self, module: nn.Module, path: Path) -> None:
-        """Writes a module of the same inputs and output as ONNX.
+        """Writes a module of the same inputs and outputs as ONNX.
 
         Raises:
             ConversionError: the graph is not the module.
         """
+
+    def encode(self, module: nn.Module, rows: Sequence[int]) -> Encoded:
+        """What a module of the same inputs and outputs says of a batch of examples."""
+        encoded: Encoded = cast("PooledTextModel", module).encode(*self.tensors(rows))
+        return encoded
+
+    def taught(self, rows: Sequence[int]) -> Tensor:
+        """What the head reads of the original: features (rows, dim), or (rows, length, dim)."""
+        if self.sequences is None:
+            return self.features[list(rows)]
+        return self.sequences.take(torch.tensor(rows)).read()
 
     def tensors(self, rows: Sequence[int]) -> tuple[Tensor, ...]:
         """A batch of examples as the module's inputs."""
@@ -106,6 +128,19 @@ class TextSide(EncoderSide):
         """What the original says of all examples, float32 (examples, dim)."""
         return self.variant.features.text
 
+    @property
+    def sequences(self) -> SideSequences | None:
+        """Its tokens of all examples; None where the head reads none."""
+        sequences = self.variant.features.sequences
+        return sequences.text if sequences and self.variant.has_sequences else None
+
+    @property
+    def sequence_shape(self) -> tuple[int, int]:
+        """Tokens of the longest text, and the width of a token."""
+        encoder = self.variant.text_encoder
+        longest = max(map(len, encoder.tokenizer.tokenise(self.variant.table.texts)))
+        return longest, encoder.token_dim
+
     def feeds(self, rows: Sequence[int]) -> Feeds:
         """Token ids and mask, both int64 (batch, tokens), padded to the longest."""
         texts = [self.variant.table.examples[row].text for row in rows]
@@ -113,9 +148,11 @@ class TextSide(EncoderSide):
         return {INPUT_IDS: ids, ATTENTION_MASK: mask}
 
     def export(self, module: nn.Module, path: Path) -> None:
-        """Writes a module of the same inputs and output as ONNX."""
+        """Writes a module of the same inputs and outputs as ONNX."""
         export_text_encoder(
-            replace(self.variant.text_encoder, module=cast("PooledTextModel", module)), path
+            replace(self.variant.text_encoder, module=cast("PooledTextModel", module)),
+            path,
+            has_sequence=self.variant.has_sequences,
         )
 
 
@@ -139,6 +176,17 @@ class ImageSide(EncoderSide):
         """What the original says of all examples, float32 (examples, dim)."""
         return self.variant.features.image
 
+    @property
+    def sequences(self) -> SideSequences | None:
+        """Its patches or cells of all examples; None where the head reads none."""
+        sequences = self.variant.features.sequences
+        return sequences.image if sequences and self.variant.has_sequences else None
+
+    @property
+    def sequence_shape(self) -> tuple[int, int]:
+        """Patches or cells of an image, and the width of one."""
+        return self.variant.image_encoder.cells, self.variant.image_encoder.cell_dim
+
     def feeds(self, rows: Sequence[int]) -> Feeds:
         """Pixels, uint8 (batch, height, width, 3)."""
         preprocessing = self.variant.image_encoder.preprocessing
@@ -146,18 +194,14 @@ class ImageSide(EncoderSide):
         return {PIXELS: np.stack([decode_image(f.read_bytes(), preprocessing) for f in files])}
 
     def export(self, module: nn.Module, path: Path) -> None:
-        """Writes a module of the same inputs and output as ONNX."""
+        """Writes a module of the same inputs and outputs as ONNX."""
         export_image_encoder(
-            replace(self.variant.image_encoder, module=cast("NormalisedImageModel", module)), path
+            replace(self.variant.image_encoder, module=cast("NormalisedImageModel", module)),
+            path,
+            has_sequence=self.variant.has_sequences,
         )
 
 
 def sides_of(variant: TrainedVariant) -> tuple[EncoderSide, EncoderSide]:
-    """Both encoders of a variant, the text's first.
-
-    Raises:
-        SequenceHeadError: its head reads more of them than features.
-    """
-    if variant.has_sequences:
-        raise SequenceHeadError(variant.recipe.head.type, "compression")
+    """Both encoders of a variant, the text's first."""
     return TextSide(variant), ImageSide(variant)

@@ -1,13 +1,15 @@
 """Short training that leads a changed encoder back to what the original says.
 
-The original is the teacher and the training split is the data; labels are not needed. Feature
-distillation as in Romero et al. 2015, "FitNets: Hints for Thin Deep Nets"; with a temperature,
-also the head's answers, as in Hinton et al. 2015, "Distilling the Knowledge in a Neural Network".
+The original is the teacher and the training split is the data; labels are not needed. What the head
+reads is what is learned: features, or tokens and cells one by one. Feature distillation as in
+Romero et al. 2015, "FitNets: Hints for Thin Deep Nets"; with a temperature, also the head's
+answers, as in Hinton et al. 2015, "Distilling the Knowledge in a Neural Network".
 """
 
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +17,7 @@ import torch
 
 from exporters.compression.side import Side
 from exporters.heads import head_for
+from exporters.heads.sequences import is_position
 from exporters.progress import progress
 from exporters.training.objective import Objective, distillation_loss, targets_of
 from gateway.contract.manifest import ModalitySet
@@ -30,6 +33,8 @@ _BATCHES: Final = {Side.TEXT: 32, Side.IMAGE: 16}
 _LEARNING_RATE: Final = 2e-4
 _VALIDATED: Final = 96
 """Validation examples that say whether an epoch helped."""
+_EXAMPLES_OF_SPREAD: Final = 128
+"""Thousands of tokens and cells say what their variance is; all would have to be in memory."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +73,11 @@ def recover(module: nn.Module, side: EncoderSide, lesson: Lesson) -> Recovery:
     """
     split = side.variant.split
     validation = [int(row) for row in split.validation[:_VALIDATED]]
-    before = _error(module, side, validation)
+    teacher = _Teacher(side, lesson, _spread(side))
+    before = teacher.error(module, validation)
     if lesson.epochs == 0:
         return Recovery(before, before)
-    best = _validation_loss(module, side, validation, lesson)
+    best = teacher.validation_loss(module, validation)
     best_state = copy.deepcopy(module.state_dict())
     module.eval().requires_grad_(requires_grad=True)
     batch = _BATCHES[side.side]
@@ -82,77 +88,109 @@ def recover(module: nn.Module, side: EncoderSide, lesson: Lesson) -> Recovery:
         for _ in range(lesson.epochs):
             shuffled = torch.from_numpy(split.train)[torch.randperm(len(split.train))]
             for rows in torch.split(shuffled, batch):
-                loss = _loss(module, side, rows, lesson)
+                loss = teacher.loss(module, rows.tolist())
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call] # torch ships this method untyped
                 optimiser.step()
                 schedule.step()
                 advance(note=f"loss {loss.item():.3f}")
-            loss_now = _validation_loss(module, side, validation, lesson)
+            loss_now = teacher.validation_loss(module, validation)
             if loss_now < best:
                 best, best_state = loss_now, copy.deepcopy(module.state_dict())
     module.load_state_dict(best_state)
     module.requires_grad_(requires_grad=False)
-    return Recovery(before, _error(module, side, validation))
+    return Recovery(before, teacher.error(module, validation))
 
 
-def _validation_loss(
-    module: nn.Module, side: EncoderSide, rows: Sequence[int], lesson: Lesson
-) -> float:
-    """The lesson's own loss, so that what is learned beside features counts too."""
-    batches = torch.split(torch.tensor(rows), _BATCHES[side.side])
-    with torch.inference_mode():
-        losses = [float(_loss(module, side, batch, lesson)) * len(batch) for batch in batches]
-    return sum(losses) / len(rows)
+@dataclass(frozen=True)
+class _Teacher:
+    """The original encoder, as it teaches a changed one.
 
+    Attributes:
+        side: the encoder.
+        lesson: what is learned.
+        spread: variance of what the head reads of the original, mean over its dimensions.
+    """
 
-def _loss(module: nn.Module, side: EncoderSide, rows: Tensor, lesson: Lesson) -> Tensor:
-    features = module(*side.tensors(rows.tolist()))
-    loss = _relative_error(features, side.features[rows], side)
-    if lesson.temperature == 0:
-        return loss
-    for modalities in (ModalitySet.BOTH, ModalitySet(side.side.value)):
-        answers = _answers(side, features, rows, modalities)
-        with torch.no_grad():
-            taught = _answers(side, side.features[rows], rows, modalities)
+    side: EncoderSide
+    lesson: Lesson
+    spread: float
+
+    def loss(self, module: nn.Module, rows: Sequence[int]) -> Tensor:
+        """The lesson's loss on some examples, a scalar with gradients."""
+        side, lesson = self.side, self.lesson
+        taught = side.taught(rows)
+        said = _said(module, side, rows, taught)
+        loss = _squared_error(said, taught) / self.spread
+        if lesson.temperature == 0:
+            return loss
         tasks = side.variant.tasks
-        loss = loss + distillation_loss(answers, taught, tasks, lesson.temperature)
-        if lesson.label_weight:
-            targets = targets_of(side.variant.table)
-            objective = Objective.of(side.variant.recipe, tasks, targets)
-            labelled = objective.loss(answers, targets.take(rows), is_weighted=False)
-            loss = loss + lesson.label_weight * labelled
-    return loss
+        for modalities in (ModalitySet.BOTH, ModalitySet(side.side.value)):
+            answers = _answers(side, said, rows, modalities)
+            with torch.no_grad():
+                meant = _answers(side, taught, rows, modalities)
+            loss = loss + distillation_loss(answers, meant, tasks, lesson.temperature)
+            if lesson.label_weight:
+                targets = targets_of(side.variant.table)
+                objective = Objective.of(side.variant.recipe, tasks, targets)
+                truth = targets.take(torch.tensor(rows))
+                labelled = objective.loss(answers, truth, is_weighted=False)
+                loss = loss + lesson.label_weight * labelled
+        return loss
+
+    def validation_loss(self, module: nn.Module, rows: Sequence[int]) -> float:
+        """The lesson's own loss, so that what is learned beside features counts too."""
+        with torch.inference_mode():
+            losses = [float(self.loss(module, each)) * len(each) for each in self._batches(rows)]
+        return sum(losses) / len(rows)
+
+    def error(self, module: nn.Module, rows: Sequence[int]) -> float:
+        """Root of the mean squared error, relative to the spread, over some examples."""
+        module.eval()
+        total = 0.0
+        with torch.inference_mode():
+            for each in self._batches(rows):
+                taught = self.side.taught(each)
+                error = _squared_error(_said(module, self.side, each, taught), taught)
+                total += float(error) * len(each)
+        return math.sqrt(total / len(rows) / self.spread)
+
+    def _batches(self, rows: Sequence[int]) -> list[Sequence[int]]:
+        size = _BATCHES[self.side.side]
+        return [rows[start : start + size] for start in range(0, len(rows), size)]
 
 
-def _answers(side: EncoderSide, features: Tensor, rows: Tensor, modalities: ModalitySet) -> Tensor:
+def _said(module: nn.Module, side: EncoderSide, rows: Sequence[int], taught: Tensor) -> Tensor:
+    """What the head would read of a changed encoder, in the shape of what is taught."""
+    pooled, sequence = side.encode(module, rows)
+    # A batch may be padded further than its longest text.
+    return pooled if side.sequences is None else sequence[:, : taught.shape[1]]
+
+
+def _squared_error(said: Tensor, taught: Tensor) -> Tensor:
+    """Mean squared error of features, or of the positions that are no padding."""
+    if taught.dim() == 3:
+        positions = is_position(taught)
+        said, taught = said[positions], taught[positions]  # (positions, dim)
+    return (said - taught).square().mean()
+
+
+def _spread(side: EncoderSide) -> float:
+    if side.sequences is None:
+        return float(side.features.var(dim=0).mean())
+    step = -(-len(side.features) // _EXAMPLES_OF_SPREAD)
+    states = side.taught(range(0, len(side.features), step))
+    return float(states[is_position(states)].var(dim=0).mean())
+
+
+def _answers(
+    side: EncoderSide, said: Tensor, rows: Sequence[int], modalities: ModalitySet
+) -> Tensor:
     """The head's logits, the other encoder being the original."""
-    by_side = {
-        Side.TEXT: side.variant.features.text[rows],
-        Side.IMAGE: side.variant.features.image[rows],
-        side.side: features,
-    }
-    view = head_for(side.variant.head, modalities).eval()
+    head = side.variant.head
+    text, image = side.variant.features.take(torch.tensor(rows)).seen_by(head)
+    by_side = {Side.TEXT: text, Side.IMAGE: image, side.side: said}
+    view = head_for(head, modalities).eval()
     wanted = [(modalities.has_text, Side.TEXT), (modalities.has_image, Side.IMAGE)]
     logits: Tensor = view(*(by_side[each] for is_seen, each in wanted if is_seen))
     return logits
-
-
-def _error(module: nn.Module, side: EncoderSide, rows: Sequence[int]) -> float:
-    """Root of the relative error, over some examples."""
-    batch = _BATCHES[side.side]
-    module.eval()
-    with torch.inference_mode():
-        features = torch.cat(
-            [
-                module(*side.tensors(rows[start : start + batch]))
-                for start in range(0, len(rows), batch)
-            ]
-        )
-        return float(_relative_error(features, side.features[list(rows)], side).sqrt())
-
-
-def _relative_error(features: Tensor, taught: Tensor, side: EncoderSide) -> Tensor:
-    """Mean squared error in units of the original features' variance."""
-    variance = side.features.var(dim=0).mean()
-    return (features - taught).square().mean() / variance

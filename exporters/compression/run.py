@@ -10,6 +10,7 @@ import torch
 from exporters.compression.compressed_encoder import (
     CompressedEncoder,
     copy_graphs,
+    features_of_both,
     prepare_encoder,
 )
 from exporters.compression.encoder_side import sides_of
@@ -18,13 +19,14 @@ from exporters.compression.side import Side
 from exporters.compression.step import Step, steps_of
 from exporters.compression.timing import SideTimes, time_in_turns
 from exporters.digests import digest_of_json, digest_of_source
-from exporters.training import Features, TrainedVariant, calibrate, logits_of, targets_of
+from exporters.training import TrainedVariant, calibrate, logits_of, targets_of
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from exporters.heads import FusionHead
+    from exporters.training import Features
     from exporters.workspace import Workspace
 
 _CODE: Final = ("exporters.compression", "exporters.training", "exporters.heads")
@@ -64,7 +66,7 @@ class Stage:
     @property
     def features(self) -> Features:
         """Of all examples."""
-        return Features(self.encoders[Side.TEXT].features, self.encoders[Side.IMAGE].features)
+        return features_of_both(self.encoders)
 
 
 @dataclass(frozen=True)
@@ -157,9 +159,8 @@ def make_stage(
     for side in sides_of(learned_from or original):
         encoder = prepare_encoder(side, steps_of(steps, side.side), workspace)
         # Pairs that were only learned from stand behind the examples, and are not judged.
-        judged = encoder.features[: len(original.table)]
-        encoders[side.side] = replace(encoder, features=judged)
-    features = Features(encoders[Side.TEXT].features, encoders[Side.IMAGE].features)
+        encoders[side.side] = encoder.of_first(len(original.table))
+    features = features_of_both(encoders)
     rows = original.split.holdout
     head = refit_head(original, features) if steps else original.head
     kept = judge(original, features, original.head, rows)

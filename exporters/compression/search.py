@@ -11,7 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import filterfalse, product
 from typing import TYPE_CHECKING, Final
 
-from exporters.compression.compressed_encoder import CompressedEncoder, prepare_encoder
+from exporters.compression.compressed_encoder import (
+    CompressedEncoder,
+    features_of_both,
+    prepare_encoder,
+)
 from exporters.compression.encoder_side import sides_of
 from exporters.compression.errors import InvalidStepError
 from exporters.compression.judgement import Costs, judge, refit_head, worst_loss
@@ -19,7 +23,6 @@ from exporters.compression.side import Side
 from exporters.compression.step import Step, parse_steps, steps_of
 from exporters.compression.timing import SideTimes, time_in_turns
 from exporters.progress import progress
-from exporters.training import Features
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -198,8 +201,7 @@ def _pairs(
     for text, image in product(prepared[Side.TEXT], prepared[Side.IMAGE]):
         encoders = {Side.TEXT: text, Side.IMAGE: image}
         encode_ms = sum(times[side].encode_ms[each.name] for side, each in encoders.items())
-        features = Features(text.features, image.features)
-        costs = judge(original, features, original.head, rows)
+        costs = judge(original, features_of_both(encoders), original.head, rows)
         points.append(Point(encoders, has_refitted_head=False, costs=costs, encode_ms=encode_ms))
     return sorted(points, key=lambda point: point.encode_ms)
 
@@ -213,8 +215,7 @@ def _refit_until_within(
         for point in points:
             if point.is_within(within) or (refitted and refitted[-1].is_within(within)):
                 break
-            text, image = (point.encoders[side].features for side in (Side.TEXT, Side.IMAGE))
-            features = Features(text, image)
+            features = features_of_both(point.encoders)
             head = refit_head(original, features)
             costs = judge(original, features, head, original.split.validation)
             refitted.append(replace(point, has_refitted_head=True, costs=costs))

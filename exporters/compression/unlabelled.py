@@ -18,6 +18,7 @@ from exporters.data.errors import TableError
 from exporters.data.reading import read_rows
 from exporters.data.validation import Asked, sound_examples
 from exporters.training import Features, load_features
+from exporters.training.sequences import JoinedSequences, Sequences
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +76,20 @@ def _read_pairs(original: TrainedVariant, table: Path, workspace: Workspace) -> 
 
 
 def _join(original: TrainedVariant, pairs: ExampleTable, workspace: Workspace) -> Features:
-    further = load_features(pairs, original.text_encoder, original.image_encoder, workspace)
+    known = original.features
+    further = load_features(
+        pairs,
+        original.text_encoder,
+        original.image_encoder,
+        workspace,
+        has_sequences=known.sequences is not None,
+    )
+    sequences = None
+    if known.sequences is not None and further.sequences is not None:
+        sequences = Sequences(
+            JoinedSequences.of(known.sequences.text, further.sequences.text),
+            JoinedSequences.of(known.sequences.image, further.sequences.image),
+        )
     return Features(
-        torch.cat([original.features.text, further.text]),
-        torch.cat([original.features.image, further.image]),
+        torch.cat([known.text, further.text]), torch.cat([known.image, further.image]), sequences
     )

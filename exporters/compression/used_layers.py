@@ -1,7 +1,7 @@
-"""The layers of a module that its features come from.
+"""The layers of a module that its features, or the sequences that a head reads, come from.
 
-Checkpoints carry layers that no feature passes, such as a classifier: changing them would be
-counted as a gain, and is none.
+Checkpoints carry layers that neither passes, such as a classifier: changing them would be counted
+as a gain, and is none.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Layer = TypeVar("Layer", bound="nn.Module")
 def used_layers(
     module: nn.Module, side: EncoderSide, kinds: tuple[type[Layer], ...]
 ) -> dict[str, Layer]:
-    """Returns layers of some kinds on which the feature of one training example depends, by name.
+    """Returns layers of some kinds on which what is said of one example depends, by name.
 
     Not those that merely run: a BERT computes its pooler's output whether or not it is taken.
     """
@@ -32,8 +32,9 @@ def used_layers(
         for weight in weights:
             weight.requires_grad_(True)
         with torch.enable_grad():
-            feature = module(*side.tensors(side.calibration_rows(1)))
-        slopes = torch.autograd.grad(feature.sum(), weights, allow_unused=True)
+            pooled, sequence = side.encode(module, side.calibration_rows(1))
+            said = pooled.sum() + (0.0 if side.sequences is None else sequence.sum())
+        slopes = torch.autograd.grad(said, weights, allow_unused=True)
     finally:
         for weight, was_trained in zip(weights, were_trained, strict=True):
             weight.requires_grad_(was_trained)

@@ -116,12 +116,13 @@ class _DirectGraphs:
     def _features(
         self, variant: TrainedVariant, example: Example, modalities: ModalitySet
     ) -> Iterator[npt.NDArray[np.float32]]:
+        """What the head reads, text first: of each graph the last output."""
         if modalities.has_text:
             ids, mask = variant.text_encoder.tokenizer.encode_batch([example.text])
-            yield self.text.run({INPUT_IDS: ids, ATTENTION_MASK: mask})
+            yield self.text.run({INPUT_IDS: ids, ATTENTION_MASK: mask})[-1]
         if modalities.has_image:
             pixels = decode_image(example.image.read_bytes(), variant.image_encoder.preprocessing)
-            yield self.image.run({PIXELS: pixels[None]})
+            yield self.image.run({PIXELS: pixels[None]})[-1]
 
 
 def distance_to_original(

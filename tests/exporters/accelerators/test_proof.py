@@ -26,21 +26,13 @@ from gateway.contract.manifest import ModalitySet
 from tests.small_variant import write_small_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from exporters.accelerators.runtimes import Run
     from exporters.conversion.tensorrt.profiles import Profile
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """More threads than idle cores wait for each other at every layer of these small networks."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("exporters.evaluation.parity.available_cpus", lambda: 1)
-        yield
 
 
 CPU = OnnxRuntime("CPUExecutionProvider")
@@ -53,8 +45,8 @@ class Wrong:
     def open(self, graph: Path, profiles: Sequence[Profile]) -> Run:
         right = CPU.open(graph, profiles)
 
-        def negate(feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-            return -right(feeds)
+        def negate(feeds: Mapping[str, NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+            return tuple(-output for output in right(feeds))
 
         return negate if graph.stem == "image" else right
 
@@ -106,6 +98,20 @@ def test_prove_on_device_with_a_wrong_graph_fails_where_it_is_used(
     assert {name for name, parity in proof.parity.items() if parity.has_passed} == {
         ModalitySet.TEXT
     }
+
+
+def test_prove_on_right_device_passes_for_a_head_over_sequences(tmp_path: Path) -> None:
+    file = write_small_recipe(tmp_path / "recipe", head="cross_attention", examples=120)
+    variant = train(load_recipe(str(file)), Workspace(tmp_path / "workspace"))
+    graphs = convert(variant, tmp_path)
+
+    right, wrong = (
+        prove_on(device, variant, graphs, TARGET, samples=16, measured_s=0.01)
+        for device in (CPU, Wrong())
+    )
+
+    assert all(parity.has_passed for parity in right.parity.values())
+    assert not wrong.parity[ModalitySet.BOTH].has_passed
 
 
 def test_prove_targets_that_differ_write_their_table_and_fail(

@@ -131,7 +131,7 @@ def test_features_are_those_of_the_graph_run_alone(
     session = GraphSession(encoder.graph)
 
     for row in (0, 7):
-        alone = session.run(text_side.feeds([row]))
+        alone = session.run(text_side.feeds([row]))[0]
         np.testing.assert_array_equal(alone[0], encoder.features[row].numpy())
 
 

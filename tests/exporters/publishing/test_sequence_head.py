@@ -12,8 +12,8 @@ import tritonclient.grpc
 from exporters.compression import compress, parse_steps
 from exporters.conversion.tensorrt.library import find_rehearsal
 from exporters.doctor import examine, read_repository
-from exporters.errors import SequenceHeadError
 from exporters.publishing import export
+from exporters.publishing.compressed import publish_compressed
 from exporters.publishing.native import export_native
 from exporters.publishing.proof import served
 from exporters.recipe import load_recipe
@@ -45,10 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def recipe(folder: Path) -> Recipe:
-    file = write_small_recipe(folder / "recipe")
-    text = file.read_text(encoding="utf-8").replace('"gated"', '"cross_attention"')
-    file.write_text(text, encoding="utf-8")
-    return load_recipe(str(file))
+    return load_recipe(str(write_small_recipe(folder / "recipe", head="cross_attention")))
 
 
 @pytest.fixture(scope="module")
@@ -136,10 +133,19 @@ def test_native_targets_take_a_head_over_sequences(
     assert profiles["head-both.onnx"] == profiles["head-text.onnx"] == 2
 
 
-def test_compression_of_a_head_over_sequences_is_refused(
+def test_compressed_head_over_sequences_is_proved_and_published(
     variant: TrainedVariant, folder: Path
 ) -> None:
-    with pytest.raises(SequenceHeadError, match="compression") as caught:
-        compress(variant, parse_steps(["int8"]), Workspace(folder / "workspace"))
+    steps = parse_steps(["prune-structure@text:epochs=0", "int8:sensitivity=0"])
+    compressed = compress(variant, steps, Workspace(folder / "workspace"), is_head_refitted=True)
 
-    assert "gated" in caught.value.remedy
+    published = publish_compressed(compressed, folder / "repository")
+
+    repository = read_repository(folder / "repository")
+    ensembles = {each.name: each for each in repository.ensembles}
+    for ensemble in published.ensembles.values():
+        manifest = ensembles[ensemble].manifest
+        assert manifest is not None
+        assert manifest.parity is not None
+        assert manifest.parity.has_passed
+        assert manifest.parity.precision == "int8"

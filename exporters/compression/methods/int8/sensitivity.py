@@ -1,4 +1,7 @@
-"""How much each layer's quantisation costs: the feature's error when that layer alone is int8."""
+"""How much each layer's quantisation costs: the feature's error when that layer alone is int8.
+
+Of an encoder whose sequence the head reads, the sequence's.
+"""
 
 from __future__ import annotations
 
@@ -69,4 +72,4 @@ def most_sensitive(errors: Sequence[LayerError], count: int) -> tuple[str, ...]:
 
 def _features(graph: Path, feeds: Sequence[dict[str, np.ndarray]]) -> np.ndarray:  # type: ignore[type-arg]
     session = GraphSession(graph)
-    return np.concatenate([session.run(each) for each in feeds])
+    return np.concatenate([session.run(each)[-1].ravel() for each in feeds])
