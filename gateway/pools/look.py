@@ -36,13 +36,11 @@ async def look_at(backend: InferenceBackend, pool: PoolName) -> Catalog:
         raise BackendUnavailableError
     manifests: dict[str, str] = {}
     outputs: dict[str, Mapping[str, int]] = {}
-    for model in await backend.ready_models(timeout_s=_CALL_TIMEOUT_S):
-        manifest = await backend.model_parameter(
-            model, MANIFEST_PARAMETER, timeout_s=_CALL_TIMEOUT_S
-        )
-        if manifest is not None:
-            manifests[model] = manifest
-            outputs[model] = await backend.model_outputs(model, timeout_s=_CALL_TIMEOUT_S)
+    for name in await backend.ready_models(timeout_s=_CALL_TIMEOUT_S):
+        model = await backend.model(name, timeout_s=_CALL_TIMEOUT_S)
+        if (manifest := model.parameters.get(MANIFEST_PARAMETER)) is not None:
+            manifests[name] = manifest
+            outputs[name] = model.outputs
     catalog = build_catalog(manifests, outputs)
     for variant in catalog.variants.values():
         if not await _is_on_its_device(backend, variant, pool):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -15,6 +16,19 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = NDArray[np.float32]
 """One output of one item, without the batch axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """What a server says of one of its models.
+
+    Attributes:
+        parameters: of its configuration.
+        outputs: their widths by name.
+    """
+
+    parameters: Mapping[str, str]
+    outputs: Mapping[str, int]
 
 
 class InferenceBackend(Protocol):
@@ -58,11 +72,8 @@ class InferenceBackend(Protocol):
     async def ready_models(self, *, timeout_s: float) -> Sequence[str]:
         """Names of the models that are ready to infer."""
 
-    async def model_parameter(self, model: str, key: str, *, timeout_s: float) -> str | None:
-        """One parameter of a model's configuration, or None when it has none of that name."""
-
-    async def model_outputs(self, model: str, *, timeout_s: float) -> Mapping[str, int]:
-        """Widths of a model's outputs by name."""
+    async def model(self, name: str, *, timeout_s: float) -> ServedModel:
+        """Reads a model's configuration."""
 
     async def step_devices(self, ensemble: str, *, timeout_s: float) -> frozenset[str]:
         """Where the steps of an ensemble run that a native backend runs: `cpu`, `gpu`.

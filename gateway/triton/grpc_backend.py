@@ -17,6 +17,7 @@ from tritonclient.grpc import model_config_pb2, service_pb2, service_pb2_grpc
 from gateway.errors import BackendError
 from gateway.telemetry.tracing import names
 from gateway.telemetry.tracing.span import current_span
+from gateway.triton.backend import ServedModel
 from gateway.triton.faults import to_gateway_error
 
 if TYPE_CHECKING:
@@ -115,16 +116,13 @@ class TritonBackend:
         index = await self._call(self._stub.RepositoryIndex, request, timeout_s)
         return sorted({each.name for each in index.models if each.state == "READY"})
 
-    async def model_parameter(self, model: str, key: str, *, timeout_s: float) -> str | None:
-        """One parameter of a model's configuration, or None when it has none of that name."""
-        # Membership first: reading a missing key of a protobuf map inserts it.
-        parameters = (await self._config(model, timeout_s)).parameters
-        return str(parameters[key].string_value) if key in parameters else None
-
-    async def model_outputs(self, model: str, *, timeout_s: float) -> Mapping[str, int]:
-        """Widths of a model's outputs by name."""
-        config = await self._config(model, timeout_s)
-        return {each.name: int(each.dims[-1]) for each in config.output if each.dims}
+    async def model(self, name: str, *, timeout_s: float) -> ServedModel:
+        """Reads a model's configuration."""
+        config = await self._config(name, timeout_s)
+        return ServedModel(
+            {key: str(value.string_value) for key, value in config.parameters.items()},
+            {each.name: int(each.dims[-1]) for each in config.output if each.dims},
+        )
 
     async def step_devices(self, ensemble: str, *, timeout_s: float) -> frozenset[str]:
         """Where the native steps of an ensemble run. See `InferenceBackend.step_devices`."""

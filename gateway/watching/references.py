@@ -94,11 +94,10 @@ class References:
     async def _read(self, backend: InferenceBackend, variant: Variant) -> None:
         ensemble = variant.ensembles[ModalitySet.BOTH]
         try:
-            text = await backend.model_parameter(
-                ensemble.model, REFERENCE_PARAMETER, timeout_s=_CALL_TIMEOUT_S
-            )
+            model = await backend.model(ensemble.model, timeout_s=_CALL_TIMEOUT_S)
         except GatewayError:
             return  # the next look tries again
+        text = model.parameters.get(REFERENCE_PARAMETER)
         if text is None or not ensemble.feature_dims:
             self._states[variant.digest] = ReferenceState.MISSING
             return

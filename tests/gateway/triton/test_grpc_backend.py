@@ -71,7 +71,8 @@ async def test_infer_works_again_within_two_seconds_of_a_restart(triton: FakeTri
         assert await infer(backend, b"a") == [0.0, 1.0, 2.0]
 
 
-async def test_model_parameter_absent_is_none(triton: FakeTriton) -> None:
+async def test_model_without_a_manifest_has_no_such_parameter(triton: FakeTriton) -> None:
     triton.repository["encoder"] = None
     async with connect(triton) as backend:
-        assert await backend.model_parameter("encoder", "diptych_manifest", timeout_s=1) is None
+        model = await backend.model("encoder", timeout_s=1)
+        assert "diptych_manifest" not in model.parameters
