@@ -105,7 +105,7 @@ def conclude(console: Console, verdicts: Sequence[Verdict], output: Path) -> Non
         bound = "at least" if verdict.is_lower_bound else "below"
         console.print(
             f"{'met   ' if verdict.is_met else 'MISSED'}  {verdict.name}: "
-            f"{verdict.figure:.2f} {verdict.unit} ({bound} {verdict.limit:g})",
+            f"{verdict.shown} ({bound} {verdict.limit:g})",
             soft_wrap=True,
             highlight=False,
         )

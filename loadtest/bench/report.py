@@ -154,7 +154,7 @@ def _target_table(verdicts: Sequence[Verdict]) -> Table:
         table.add_row(
             verdict.name,
             f"{bound} {verdict.limit:g} {verdict.unit}".rstrip(),
-            f"{verdict.figure:.2f} {verdict.unit}".rstrip(),
+            verdict.shown,
             "[green]met[/]" if verdict.is_met else "[red]MISSED[/]",
         )
     return table

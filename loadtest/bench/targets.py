@@ -43,6 +43,17 @@ class Verdict:
         """Whether the figure is good enough; one that could not be measured (NaN) is not."""
         return self.figure >= self.limit if self.is_lower_bound else self.figure < self.limit
 
+    @property
+    def shown(self) -> str:
+        """The figure in its unit, with so many digits that no near miss looks met."""
+        is_at_least = self.figure >= self.limit
+        text = ""
+        for decimals in range(2, 10):
+            text = f"{self.figure:.{decimals}f}"
+            if (float(text) >= self.limit) is is_at_least:
+                break
+        return f"{text} {self.unit}".rstrip()
+
 
 def judge(figures: Figures) -> tuple[Verdict, ...]:
     """Holds the figures of a run against all targets."""

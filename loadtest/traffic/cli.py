@@ -22,11 +22,12 @@ from loadtest.bench.command import (
 from loadtest.bench.narrator import Narrator
 from loadtest.bench.stack import Stack
 from loadtest.bench.variant import read_variant
-from loadtest.traffic import report
+from loadtest.traffic import address, report
+from loadtest.traffic.errors import MissingGrpcTargetError, UnreachableStackError
 from loadtest.traffic.figures import RunFigures, judge
 from loadtest.traffic.order import Order
 from loadtest.traffic.run import Crew, send, sender_command
-from loadtest.traffic.scenario import SCENARIOS, read_scenario, read_scenarios
+from loadtest.traffic.scenario import SCENARIOS, Protocol, Scenario, read_scenario, read_scenarios
 
 _SAMPLES: Final = Path(".diptych/samples")
 
@@ -41,10 +42,13 @@ def run(  # noqa: PLR0913  # each is an option
     file: FileOption = SCENARIOS,
     url: Annotated[
         str | None,
-        typer.Option(help="REST API under test, without a path. Without it the stack is started."),
+        typer.Option(
+            help="REST API under test: `http://host:port`. Without it the stack is started."
+        ),
     ] = None,
     grpc_target: Annotated[
-        str | None, typer.Option(help="gRPC API under test: `host:port`.")
+        str | None,
+        typer.Option(help="gRPC API under test: `host:port`, or `grpcs://host:port` behind TLS."),
     ] = None,
     scale: Annotated[
         float, typer.Option(min=0.001, max=1e6, help="Factor for all rates of the scenario.")
@@ -79,19 +83,20 @@ def run(  # noqa: PLR0913  # each is an option
     with told_by_exit_code(output):
         chosen = read_scenario(file, scenario).adjusted(scale, seconds)
         crew = Crew(workers, remote_workers, bind, port)
+        place = _place(scenario, chosen, crew, url, grpc_target)
         folder = (samples or _SAMPLES / variant.partition("@")[0]).absolute()
 
         def order(url: str, grpc: str | None) -> Order:
             return Order(
                 name=scenario,
                 scenario=chosen,
-                url=url.rstrip("/"),
+                url=url,
                 grpc_target=grpc,
                 samples=str(folder),
                 senders=crew.senders,
             )
 
-        if url is None:
+        if place is None:
             with Stack(
                 model_repository.absolute(),
                 read_variant(model_repository.absolute(), variant),
@@ -100,10 +105,10 @@ def run(  # noqa: PLR0913  # each is an option
                 narrator.say(f"{variant} is up; {scenario} takes {chosen.duration_s:g} s")
                 host, http_port = stack.address
                 told = order(f"http://{host}:{http_port}", f"{host}:{stack.gateway.grpc_port}")
-                replies = send(told, crew)
+                replies = send(told, crew, narrator.say)
         else:
-            told = order(url, grpc_target)
-            replies = send(told, crew)
+            told = order(*place)
+            replies = send(told, crew, narrator.say)
         figures = RunFigures.of(chosen, replies)
         verdicts = judge(figures, chosen.limits)
         report.write_json(output, told, figures, verdicts)
@@ -113,6 +118,23 @@ def run(  # noqa: PLR0913  # each is an option
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     console.print(f"Plots: {page}", soft_wrap=True, highlight=False)
     conclude(console, verdicts, output)
+
+
+def _place(
+    name: str, scenario: Scenario, crew: Crew, url: str | None, grpc: str | None
+) -> tuple[str, str | None] | None:
+    """Returns the two addresses under test; None where a stack is to be started.
+
+    Raises:
+        TrafficError: an address is none, is missing, or is not to be reached by those who send.
+    """
+    if url is None:
+        if crew.has_senders_elsewhere:
+            raise UnreachableStackError(crew.bind)
+        return None
+    if Protocol.GRPC in scenario.protocols and grpc is None:
+        raise MissingGrpcTargetError(name)
+    return address.rest_url(url), None if grpc is None else address.grpc_target(grpc)
 
 
 def worker(
@@ -127,6 +149,9 @@ def worker(
 
     The key, where one is needed, is read here: DIPTYCH_API_KEY.
     """
+    Console().print(
+        f"Waiting for a master at {master}:{port}; Ctrl-C ends.", soft_wrap=True, highlight=False
+    )
     arguments = ["worker", f"--host={master}", f"--port={port}"]
     if samples is not None:
         arguments.append(f"--samples={samples}")

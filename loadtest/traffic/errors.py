@@ -5,8 +5,12 @@ ObstacleError
 └── TrafficError
     ├── ScenarioFileError      the file of scenarios cannot be used
     ├── UnknownScenarioError   no scenario of that name
+    ├── AddressError           an address on the command line is none
+    ├── MissingGrpcTargetError a scenario sends gRPC, and nobody said where to
+    ├── UnreachableStackError  workers elsewhere, and a service that only this machine reaches
     ├── CorpusFolderError      the folder of samples cannot be used
     ├── TargetError            the service under test cannot be asked for its schema
+    ├── MasterError            a worker finds no master
     └── SenderError            a process that sends has ended without its replies
 ```
 """
@@ -57,6 +61,52 @@ class UnknownScenarioError(TrafficError):
         super().__init__(f"There is no scenario {name}: name one of {', '.join(self.known)}.")
 
 
+class AddressError(TrafficError):
+    """An address on the command line is none.
+
+    Attributes:
+        option: that it was given for.
+        value: what was given.
+        wanted: what one looks like.
+    """
+
+    def __init__(self, option: str, value: str, wanted: str) -> None:
+        super().__init__(f"{option}: {value!r} is no address: write {wanted}.")
+        self.option = option
+        self.value = value
+        self.wanted = wanted
+
+
+class MissingGrpcTargetError(TrafficError):
+    """A scenario sends gRPC, and nobody said where to.
+
+    Attributes:
+        scenario: its name.
+    """
+
+    def __init__(self, scenario: str) -> None:
+        super().__init__(
+            f"{scenario} sends gRPC too: say where with --grpc-target host:port, or name a "
+            "scenario without `grpc` among its protocols."
+        )
+        self.scenario = scenario
+
+
+class UnreachableStackError(TrafficError):
+    """Workers elsewhere are to send to a service that only this machine reaches.
+
+    Attributes:
+        bind: where the master would listen.
+    """
+
+    def __init__(self, bind: str) -> None:
+        super().__init__(
+            f"Workers that come to {bind} from elsewhere cannot reach a stack that is started "
+            "here, on loopback: say with --url and --grpc-target where a service is."
+        )
+        self.bind = bind
+
+
 class CorpusFolderError(TrafficError):
     """The folder of samples cannot be used.
 
@@ -85,6 +135,23 @@ class TargetError(TrafficError):
     def __init__(self, target: str, reason: str) -> None:
         super().__init__(f"{target} does not say how it answers ({reason}): is it up and ready?")
         self.target = target
+        self.reason = reason
+
+
+class MasterError(TrafficError):
+    """A worker finds no master.
+
+    Attributes:
+        place: `host:port` where it looked.
+        reason: what happened.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(
+            f"No master at {place} ({reason}): `loadtest run … --remote-workers` says where it "
+            "listens; name that with --master and --port."
+        )
+        self.place = place
         self.reason = reason
 
 

@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
+from loadtest.traffic.address import GRPC_TLS
 from loadtest.traffic.errors import TargetError
 from loadtest.traffic.replies import RIGHT, Judgement, Outcome
 
@@ -46,7 +47,7 @@ class GrpcClassifier:
         Raises:
             TargetError: nobody answers there, or nobody who classifies.
         """
-        channel = grpc.insecure_channel(target)
+        channel = _channel(target)
         try:
             pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
             request, response = (
@@ -55,7 +56,8 @@ class GrpcClassifier:
             )
         except (KeyError, TypeError, grpc.RpcError) as error:
             channel.close()
-            reason = f"gRPC reflection gives no diptych.v1.ClassifyRequest: {type(error).__name__}"
+            why = error.code().name if isinstance(error, grpc.Call) else type(error).__name__
+            reason = f"gRPC reflection gives no diptych.v1.ClassifyRequest: {why}"
             raise TargetError(target, reason) from error
         call = channel.unary_unary(_METHOD, request.SerializeToString, response.FromString)
         return cls(channel, request, call, ((API_KEY, api_key),) if api_key else ())
@@ -84,3 +86,10 @@ class GrpcClassifier:
     def close(self) -> None:
         """Closes the channel; calls that are under way end."""
         self.channel.close()
+
+
+def _channel(target: str) -> Any:  # noqa: ANN401  # grpc is not typed
+    if target.startswith(GRPC_TLS):
+        credentials = grpc.ssl_channel_credentials()
+        return grpc.secure_channel(target.removeprefix(GRPC_TLS), credentials)
+    return grpc.insecure_channel(target)

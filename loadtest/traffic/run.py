@@ -15,7 +15,7 @@ from loadtest.traffic import ledger
 from loadtest.traffic.errors import SenderError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from loadtest.traffic.order import Order
     from loadtest.traffic.replies import Reply
@@ -46,15 +46,26 @@ class Crew:
         return max(1, self.local_workers + self.remote_workers)
 
     @property
+    def has_senders_elsewhere(self) -> bool:
+        """Whether others are to come from other machines: on loopback nobody else can."""
+        is_loopback = self.bind.startswith("127.") or self.bind in {"localhost", "::1"}
+        return self.remote_workers > 0 and not is_loopback
+
+    @property
     def has_master(self) -> bool:
         """Whether a master hands out the work."""
         return self.local_workers + self.remote_workers > 0
 
 
-def send(order: Order, crew: Crew) -> list[Reply]:
+def send(order: Order, crew: Crew, say: Callable[[str], None] = lambda _: None) -> list[Reply]:
     """Sends a scenario and returns what became of each request.
 
     Whatever ends it, Ctrl-C included, every process it started is stopped before it returns.
+
+    Args:
+        order: what to send, and where to.
+        crew: who sends.
+        say: is told how others join, where others are awaited.
 
     Raises:
         SenderError: the process that sends ended without its replies.
@@ -70,6 +81,8 @@ def send(order: Order, crew: Crew) -> list[Reply]:
             port = crew.port or free_ports(1)[0]
             place = (f"--bind={crew.bind}", f"--port={port}")
             main = _start(stack, ("master", *files, *place), log.fileno())
+            if crew.remote_workers:
+                say(_invitation(crew, port))
             for _ in range(crew.local_workers):
                 worker = ("worker", "--host=127.0.0.1", f"--port={port}")
                 _start(stack, worker, log.fileno())
@@ -80,6 +93,13 @@ def send(order: Order, crew: Crew) -> list[Reply]:
             words = log_path.read_text(encoding="utf-8", errors="replace").strip()
             raise SenderError(status, words[-_LAST_WORDS:])
         return ledger.read(replies_path)
+
+
+def _invitation(crew: Crew, port: int) -> str:
+    workers = "1 worker" if crew.remote_workers == 1 else f"{crew.remote_workers} workers"
+    # Of all addresses of this machine a worker is told the one that it reaches.
+    host = "ADDRESS_OF_THIS_MACHINE" if crew.bind in {"0.0.0.0", "*", "::"} else crew.bind  # noqa: S104
+    return f"Awaiting {workers}: python -m loadtest worker --master {host} --port {port}"
 
 
 def sender_command(arguments: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import socket
 import sys
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ from locust.event import Events
 
 from loadtest.bench.errors import BenchError
 from loadtest.traffic import ledger
+from loadtest.traffic.errors import MasterError
 from loadtest.traffic.order import PATIENCE_S, Order
 from loadtest.traffic.replies import Outcome, Reply
 from loadtest.traffic.users import CALLERS, ENDED, REPLIES, Caller, Work
@@ -101,6 +103,7 @@ def main() -> int:
     arguments = _arguments()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     grpc_gevent.init_gevent()
+    gevent.get_hub().NOT_ERROR += (KeyboardInterrupt,)  # Ctrl-C needs no traceback
     try:
         if arguments.role == "worker":
             return _worker(arguments.host, arguments.port, arguments.samples)
@@ -201,7 +204,14 @@ def _make_ready(runner: Runner, order: Order, gatherer: _Gatherer) -> bool:
 
 def _worker(host: str, port: int, samples: Path | None) -> int:
     environment = _environment(None, 1)
-    runner = environment.create_worker_runner(host, port)
+    place = f"{host}:{port}"
+    try:
+        socket.getaddrinfo(host, port)  # locust would try a wrong name again and again
+        runner = environment.create_worker_runner(host, port)
+    except (socket.gaierror, UnicodeError) as error:  # a name of odd characters is the second
+        raise MasterError(place, "no such name") from error
+    except ConnectionError as error:
+        raise MasterError(place, "nobody answers") from error
 
     def prepare(msg: Any, **_: Any) -> None:  # noqa: ANN401  # locust's message
         if not hasattr(Caller, "work"):

@@ -45,3 +45,18 @@ def test_verdict_figure_that_could_not_be_measured_is_missed() -> None:
 
     assert not Verdict("any", nothing, 0.85, is_lower_bound=True, unit="").is_met
     assert not Verdict("any", nothing, 500.0, is_lower_bound=False, unit="ms").is_met
+
+
+@pytest.mark.parametrize(
+    ("figure", "limit", "shown"),
+    [
+        (0.951, 0.999, "0.95"),
+        (0.9986, 0.999, "0.9986"),
+        (0.9996, 1.0, "0.9996"),
+        (1.0, 1.0, "1.00"),
+    ],
+)
+def test_figure_is_shown_with_digits_enough_to_tell_it_from_its_limit(
+    figure: float, limit: float, shown: str
+) -> None:
+    assert Verdict("right", figure, limit, is_lower_bound=True, unit="").shown == shown

@@ -12,7 +12,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
+from deploy.local.triton_server import free_ports
+from loadtest.cli import app
 from tests.conftest import DEMO, ROOT
 from tests.loadtest.traffic.described import ANSWER, openapi
 
@@ -99,10 +102,17 @@ def run_mine(folder: Path, url: str, *arguments: object) -> tuple[int, dict[str,
     return result.returncode, figures, result.stdout + result.stderr
 
 
-def test_run_with_two_workers_sends_the_whole_rate_and_writes_both_reports(folder: Path) -> None:
+def test_run_with_a_worker_and_one_that_comes_sends_the_whole_rate(folder: Path) -> None:
+    (port,) = free_ports(1)
+    command = [sys.executable, "-m", "loadtest", "worker", "--port", str(port)]
+    come = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     with serving() as url:
-        code, figures, said = run_mine(folder, url, "--workers", 2)
-    assert code == 0, said
+        crew = ("--workers", 1, "--remote-workers", 1, "--port", port)
+        code, figures, said = run_mine(folder, url, *crew)
+    told, _ = come.communicate(timeout=30)
+    assert (code, come.returncode) == (0, 0), said
+    assert f"Awaiting 1 worker: python -m loadtest worker --master 127.0.0.1 --port {port}" in said
+    assert f"Waiting for a master at 127.0.0.1:{port}" in told
     # 120 expected; five standard deviations of a Poisson count.
     assert abs(figures["whole"]["requests"] - 120) < 55
     assert set(figures["by_protocol"]) == {"multipart", "json"}
@@ -132,6 +142,32 @@ def test_run_without_a_service_or_samples_says_what_to_do(folder: Path) -> None:
         code, _, said = run_mine(folder, url)
     assert code == 2
     assert "make export" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (("run", "smoke", "--url", "127.0.0.1:8080", "--grpc-target", "a:1"), "http://host:port"),
+        (("run", "smoke", "--url", "http://127.0.0.1:8080"), "--grpc-target host:port"),
+        (
+            ("run", "smoke", "--remote-workers", "1", "--bind", "10.0.0.7"),
+            "--url and --grpc-target",
+        ),
+    ],
+)
+def test_run_that_cannot_be_says_so_before_anything_is_started(
+    tmp_path: Path, arguments: tuple[str, ...], remedy: str
+) -> None:
+    result = CliRunner().invoke(app, [*arguments, "--output", str(tmp_path / "load.json")])
+    assert result.exit_code == 2
+    assert remedy in " ".join(result.stderr.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_worker_of_a_master_without_an_address_ends_with_the_reason() -> None:
+    result = load("worker", "--master", "no..name")
+    assert result.returncode == 2
+    assert "No master at no..name:5557" in result.stderr
 
 
 @pytest.mark.e2e
