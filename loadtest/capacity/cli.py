@@ -113,7 +113,15 @@ def plan(  # noqa: PLR0913  # each is an option
         known = read_profile(profile_file)
         if pod_start is not None:
             known = known.model_copy(update={"pod_start_s": pod_start})
-        wish = Wish(rps, milliseconds(p99, "--p99"), night_ratio, burst, max_shed, pods_per_node)
+        wish = Wish(
+            peak_rps=rps,
+            p99_ms=milliseconds(p99, "--p99"),
+            night_ratio=night_ratio,
+            burst_factor=burst,
+            max_shed_ratio=max_shed,
+            pods_per_node=pods_per_node,
+            has_autoscaler=autoscaler != "none",
+        )
         made = make_plan(known, wish, narrator.say)
         scratch = output.with_suffix(".new")
         scratch.write_text(
@@ -175,12 +183,19 @@ def validate(
 def _lines(made: Plan) -> list[str]:
     best, scaling = made.sustained, made.scaling
     branch = best.profile.branches[0]
+    if made.wish.has_autoscaler:
+        size = (
+            f"Autoscaler: {scaling.fewest} to {scaling.most} Tritons at "
+            f"{scaling.target_rps:.1f}/s each"
+        )
+    else:
+        size = f"No autoscaler: {scaling.most} Tritons all day"
     return [
         f"A replica: {best.rate_rps:.1f}/s at a P99 of {best.p99_ms:.0f} ms, {best.in_flight:.1f} "
         f"in flight; batches of {branch.max_batch}, delay {branch.delay_ms:g} ms",
         f"At the peak: {made.replicas} Tritons, {made.gateways} gateways; with a node lost "
         f"{made.at_peak.shed_ratio:.2%} shed, P99 {made.at_peak.latency.p99_ms:.0f} ms",
-        f"Autoscaler: {scaling.fewest} to {scaling.most} Tritons at {scaling.target_rps:.1f}/s "
-        f"each; a day sheds {made.day.shed_ratio:.3%} and takes {made.day.pod_hours:.0f} pod hours",
+        f"{size}; a day sheds {made.day.shed_ratio:.3%} and takes {made.day.pod_hours:.0f} pod "
+        "hours",
         "Within what was asked for" if made.is_within else "NOT within what was asked for",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
@@ -22,6 +23,19 @@ def helm_values(plan: Plan, pool: Pool, autoscaler: Autoscaler) -> dict[str, Any
         pool: which pool of Tritons the profile's device is.
         autoscaler: what scales.
     """
+    if autoscaler == "none":
+        return {
+            "gateway": {
+                "replicas": plan.gateways,
+                "settings": _settings(plan),
+                "autoscaling": {"kind": "none"},
+            },
+            pool: {
+                "enabled": True,
+                "replicas": plan.replicas,
+                "autoscaling": {"kind": "none"},
+            },
+        }
     best, scaling = plan.sustained, plan.scaling
     use = scaling.target_rps / best.rate_rps
     most_gateways = math.ceil(plan.gateways * scaling.most / max(1, plan.replicas))
@@ -29,7 +43,7 @@ def helm_values(plan: Plan, pool: Pool, autoscaler: Autoscaler) -> dict[str, Any
     values: dict[str, Any] = {
         "gateway": {
             "replicas": plan.gateways,
-            "settings": {"REQUEST_BUDGET_MS": math.ceil(plan.wish.p99_ms)},
+            "settings": _settings(plan),
             "autoscaling": {
                 "kind": autoscaler,
                 "minReplicas": max(2, math.ceil(plan.gateways * plan.wish.night_ratio)),
@@ -57,15 +71,20 @@ def helm_values(plan: Plan, pool: Pool, autoscaler: Autoscaler) -> dict[str, Any
     return values
 
 
+def _settings(plan: Plan) -> dict[str, Any]:
+    return {"REQUEST_BUDGET_MS": math.ceil(plan.wish.p99_ms)}
+
+
 def values_yaml(plan: Plan, pool: Pool, autoscaler: Autoscaler) -> str:
     """Returns the values as a file for `helm --values`, with what they rest on."""
     best = plan.sustained
     branch = best.profile.branches[0]
     head = (
-        f"# {plan.wish.peak_rps:g} requests a second at a P99 of {plan.wish.p99_ms:g} ms, by "
-        f"simulation from the profile of\n# {best.profile.variant} on {best.profile.device}: "
-        f"{best.rate_rps:.1f}/s a replica with batches of {branch.max_batch} and a delay of\n"
-        f"# {branch.delay_ms:g} ms, which belong into the recipe (`python -m loadtest plan`).\n"
+        f"Written by `python -m loadtest plan`: {plan.wish.peak_rps:g} requests a second at a P99 "
+        f"of {plan.wish.p99_ms:g} ms, simulated from the profile of {best.profile.variant} on "
+        f"{best.profile.device}. A replica carries {best.rate_rps:.1f}/s with batches of "
+        f"{branch.max_batch} and a delay of {branch.delay_ms:g} ms, which the recipe sets."
     )
+    lines = textwrap.wrap(head, 90, initial_indent="# ", subsequent_indent="# ")
     text: str = yaml.safe_dump(helm_values(plan, pool, autoscaler), sort_keys=False)
-    return head + text
+    return "\n".join((*lines, text))

@@ -43,6 +43,7 @@ class Wish:
         p99_ms: the promise.
         max_shed_ratio: of a day's requests that may be refused.
         pods_per_node: that are lost with a node.
+        has_autoscaler: whether the pool follows its load; else it is one size all day.
     """
 
     peak_rps: float
@@ -51,6 +52,18 @@ class Wish:
     burst_factor: float = 1.5
     max_shed_ratio: float = 0.001
     pods_per_node: int = 1
+    has_autoscaler: bool = True
+
+    @property
+    def demand(self) -> Demand:
+        """A day of it, with two bursts."""
+        bursts = tuple(Burst(hour * 3600.0, 300.0, self.burst_factor) for hour in (3.0, 9.0))
+        return Demand(self.peak_rps * self.night_ratio, self.peak_rps, bursts)
+
+    @property
+    def highest_rps(self) -> float:
+        """The most of that day, bursts included."""
+        return max(map(self.demand.at, range(0, DAY_S, 60)))
 
 
 @dataclass(frozen=True)
@@ -62,9 +75,9 @@ class Plan:
         sustained: what one replica carries, with which batches.
         replicas: of Triton at the peak, so many that one node may be lost.
         at_peak: the simulated cell before and after the loss.
-        day: of the autoscaler that was chosen.
-        scaling: its settings.
-        gateways: processes of the gateway at the peak.
+        day: of the autoscaler that was chosen, or of a pool of one size.
+        scaling: its settings; without one, as many at least as at most.
+        gateways: processes of the gateway at the peak; without an autoscaler, in the highest burst.
         is_within: whether everything asked for is met.
     """
 
@@ -94,8 +107,13 @@ def make_plan(profile: Profile, wish: Wish, tell: Callable[[str], None] = lambda
         ),
     )
     replicas, at_peak, survives = _replicas(best, wish, tell)
-    scaling, day = _scaling(best, wish, replicas, profile.pod_start_s, tell)
-    gateways = max(2, math.ceil(wish.peak_rps * profile.gateway_cpu_ms / 1000 / _GATEWAY_USE))
+    if wish.has_autoscaler:
+        scaling, day = _scaling(best, wish, replicas, profile.pod_start_s, tell)
+    else:
+        scaling, day = _one_size(best, wish, replicas, profile.pod_start_s, tell)
+        replicas = scaling.most
+    gateway_rps = wish.peak_rps if wish.has_autoscaler else wish.highest_rps
+    gateways = max(2, math.ceil(gateway_rps * profile.gateway_cpu_ms / 1000 / _GATEWAY_USE))
     is_within = survives and day.shed_ratio <= wish.max_shed_ratio
     return Plan(wish, best, replicas, at_peak, day, scaling, gateways, is_within)
 
@@ -122,8 +140,9 @@ def _replicas(
                 budget_s=wish.p99_ms / 1000,
             )
         )
+        simulated = f", simulated as {cell}," if cell < count else ""
         tell(
-            f"{count} replicas, {lost} of {cell} lost: shed {outcome.shed_ratio:.2%}, P99 "
+            f"{count} replicas{simulated} lose {lost}: shed {outcome.shed_ratio:.2%}, P99 "
             f"{outcome.latency.p99_ms:.0f} ms"
         )
         if outcome.shed_ratio <= _MAX_SHED_AFTER_LOSS:
@@ -140,15 +159,12 @@ def _scaling(
     tell: Callable[[str], None],
 ) -> tuple[Scaling, DayOutcome]:
     """Lowers the target until a day with bursts sheds little enough; the highest that does."""
-    night_rps = wish.peak_rps * wish.night_ratio
-    bursts = tuple(Burst(hour * 3600.0, 300.0, wish.burst_factor) for hour in (3.0, 9.0))
-    demand = Demand(night_rps, wish.peak_rps, bursts)
-    highest_rps = _HEADROOM * max(map(demand.at, range(0, DAY_S, 60)))
+    demand = wish.demand
     scaling = day = None
     for ratio in _TARGET_RATIOS:
         target_rps = ratio * best.rate_rps
-        fewest = max(2, math.ceil(night_rps / target_rps))
-        most = max(replicas, math.ceil(highest_rps / target_rps))
+        fewest = max(2, math.ceil(demand.night_rps / target_rps))
+        most = max(replicas, math.ceil(_HEADROOM * wish.highest_rps / target_rps))
         scaling = Scaling(fewest, most, target_rps, pod_start_s)
         day = live(demand, scaling, best.rate_rps)
         tell(
@@ -159,3 +175,24 @@ def _scaling(
             break
     assert scaling is not None and day is not None  # noqa: S101, PT018  # there are ratios
     return scaling, day
+
+
+def _one_size(
+    best: Sustained,
+    wish: Wish,
+    replicas: int,
+    pod_start_s: float,
+    tell: Callable[[str], None],
+) -> tuple[Scaling, DayOutcome]:
+    """Adds replicas until those that are always there carry the day with its bursts."""
+    # As many as its highest demand takes shed nothing, so this ends.
+    enough = max(replicas, math.ceil(wish.highest_rps / best.rate_rps))
+    while True:
+        scaling = Scaling(replicas, replicas, best.rate_rps, pod_start_s)
+        day = live(wish.demand, scaling, best.rate_rps)
+        tell(
+            f"{replicas} replicas all day: {day.pod_hours:.0f} pod hours, shed {day.shed_ratio:.3%}"
+        )
+        if day.shed_ratio <= wish.max_shed_ratio or replicas >= enough:
+            return scaling, day
+        replicas = min(enough, max(replicas + 1, math.ceil(replicas * _GROWTH)))

@@ -70,6 +70,17 @@ def test_values_of_a_plan_are_allowed_by_the_chart(pool: str) -> None:
     )
 
 
+def test_pool_of_one_size_carries_its_bursts_and_its_values_say_nothing_of_scaling() -> None:
+    wish = Wish(peak_rps=1000.0, burst_factor=3.0, has_autoscaler=False)
+    made = make_plan(ONE_BY_ONE, wish)
+    assert made.is_within
+    # A burst at nine is of the demand of that time, five sixths of the way to noon's.
+    assert made.replicas * made.sustained.rate_rps > 2 * 1000
+    values = yaml.safe_load(values_yaml(made, "cpuPool", "none"))
+    assert values["cpuPool"]["replicas"] == made.replicas == made.day.most_replicas
+    assert values["cpuPool"]["autoscaling"] == values["gateway"]["autoscaling"] == {"kind": "none"}
+
+
 def _merge(into: dict[str, object], changes: dict[str, object]) -> None:
     for key, value in changes.items():
         old = into.get(key)
