@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from deploy.helm import foreign_schemas
 from deploy.helm.chart import CHART
 from deploy.helm.values import Value, read_values
 
@@ -21,6 +22,10 @@ _LONGEST_DEFAULT: Final = 60
 def schema_of(value: Value) -> dict[str, Any]:
     """Returns the JSON Schema of a value: closed, and with a description for each value in it."""
     described = {"description": value.description} if value.description else {}
+    if value.key == "gateway.settings":
+        return {**described, **foreign_schemas.gateway_settings()}
+    if value.name == "resources":
+        return {**described, **foreign_schemas.RESOURCES}
     if value.parts:
         parts = {part.name: schema_of(part) for part in value.parts}
         return {**described, "type": "object", "properties": parts, "additionalProperties": False}

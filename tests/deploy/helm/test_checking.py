@@ -99,6 +99,8 @@ def test_acceptance_without_a_reason_is_refused(tmp_path: Path) -> None:
         ("default", "port-forward service/demo-diptych-gateway 8080"),
         ("default", "helm test demo --namespace serving --logs"),
         ("hpa", "get configmap demo-diptych-adapter-rules"),
+        ("keda", "get scaledobject"),
+        ("gpu-only", "nobody answers, as there is no CPU pool"),
         ("ingress", "https://classify.example.com/v1/classify"),
         ("gateway-api", "https://classify.example.com/v1/classify"),
     ],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from deploy.helm.chart import value_files
+from deploy.helm.foreign_schemas import SET_BY_CHART
 from gateway.placement import PoolName
-from gateway.settings import load_settings
+from gateway.settings import ENV_PREFIX, Settings, env_name, load_settings
 from tests.deploy.helm.rendered import chart, environment, only, pod_spec
 
 
@@ -46,6 +48,26 @@ def test_gateway_is_given_every_setting_of_values_as_text() -> None:
 
     assert variables["DIPTYCH_GATEWAY_REQUEST_BUDGET_MS"] == "400"
     assert variables["DIPTYCH_GATEWAY_HAS_COALESCING"] == "false"
+
+
+def test_gateway_is_given_large_numbers_in_digits() -> None:
+    variables = environment(chart("retraining"))
+
+    assert variables["DIPTYCH_GATEWAY_CAPTURE_MAX_BYTES"] == "10737418240"
+
+
+@pytest.mark.parametrize("feature", ["default", "pools", "experiments", "feedback", "retraining"])
+def test_settings_that_the_chart_sets_itself_are_not_for_values(feature: str) -> None:
+    (container,) = pod_spec(chart(feature), "-gateway")["containers"]
+    values = yaml.safe_load(value_files()[feature].read_text(encoding="utf-8")) or {}
+    named = values.get("gateway", {}).get("settings", {})
+
+    names = {each["name"] for each in container["env"]} - {env_name(name) for name in named}
+
+    assert {name for name in names if name.startswith(ENV_PREFIX)} <= set(
+        map(env_name, SET_BY_CHART)
+    )
+    assert set(Settings.model_fields) >= SET_BY_CHART
 
 
 def test_gateway_reads_keys_from_an_existing_secret() -> None:

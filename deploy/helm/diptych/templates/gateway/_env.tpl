@@ -47,7 +47,8 @@
 {{- include "diptych.databaseEnv" . }}
 {{- range $name, $value := $gateway.settings }}
 - name: DIPTYCH_GATEWAY_{{ $name }}
-  value: {{ $value | toString | quote }}
+  {{- /* Helm has every number of a file as a float64, which it would write as 2.097152e+07. */}}
+  value: {{ and (kindIs "float64" $value) (eq $value (floor $value)) | ternary (printf "%.0f" (float64 $value)) (toString $value) | quote }}
 {{- end }}
 {{- with $gateway.extraEnv }}
 {{ toYaml . }}
