@@ -6,6 +6,7 @@ are in the file that it reads.
 
 from __future__ import annotations
 
+import argparse
 import os
 import secrets
 import subprocess
@@ -82,5 +83,11 @@ def _write(path: Path, content: str, mode: int = 0o444) -> None:
     fresh.replace(path)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Reads the command line, which takes nothing but --help, and makes them."""
+    argparse.ArgumentParser(prog="python -m deploy.compose", description=__doc__).parse_args()
     make_secrets(ROOT / "deploy" / "compose" / "secrets", ROOT / ".env")
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from deploy.observability.boards import BOARDS
@@ -12,6 +13,7 @@ FOLDER = Path(__file__).parent / "dashboards"
 
 def main() -> None:
     """Writes one file a dashboard, each whole or not at all."""
+    argparse.ArgumentParser(prog="python -m deploy.observability", description=__doc__).parse_args()
     FOLDER.mkdir(exist_ok=True)
     for board in BOARDS:
         target = FOLDER / f"{board.name}.json"

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,14 @@ def test_secrets_that_exist_stay_and_keys_are_good(secret_folder: Path) -> None:
     assert password.startswith("COMPOSE_PROFILES=cpu\nDIPTYCH_POSTGRES_PASSWORD=")
     assert folder.stat().st_mode & 0o777 == 0o700
     assert read_keys(folder / "api_keys.toml", is_exposed=True)
+
+
+def test_asking_for_help_makes_no_secret() -> None:
+    command = (sys.executable, "-m", "deploy.compose", "--help")
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert "makes the secrets of docker-compose.yml" in told
+    assert "Secrets are in" not in told
 
 
 def test_gateway_is_given_settings_that_it_knows(services: dict[str, Any]) -> None:

@@ -69,10 +69,25 @@ def test_every_file_of_rules_becomes_an_object_with_the_same_groups() -> None:
         for path in sorted((OBSERVABILITY / "rules").glob("*.yaml"))
     ]
 
-    rendered = [each["spec"]["groups"] for each in chart("monitoring").of_kind("PrometheusRule")]
+    found = chart("monitoring", 'prometheus.rules.runbookUrl=""')
+    rendered = [each["spec"]["groups"] for each in found.of_kind("PrometheusRule")]
 
     assert originals
     assert rendered == originals
+
+
+def test_alerts_link_to_the_runbook_where_those_on_call_can_open_it() -> None:
+    links = [
+        rule["annotations"]["runbook_url"]
+        for each in chart("monitoring").of_kind("PrometheusRule")
+        for group in each["spec"]["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
+
+    assert links
+    address = "https://runbooks.example.com/diptych/RUNBOOK.md#diptych"
+    assert [link for link in links if not link.startswith(address)] == []
 
 
 def test_every_dashboard_becomes_a_config_map_that_grafana_finds() -> None:
