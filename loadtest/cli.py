@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import typer
-
+from loadtest.bench.command import new_app
 from loadtest.capacity import cli as capacity
 from loadtest.traffic import cli as traffic
 from loadtest.tuning import cli as tuning
 
-app = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    # Otherwise `[target]` is read as a style, and lines of docstrings are not joined.
-    rich_markup_mode="markdown",
-)
+app = new_app()
 app.command(epilog="Example: python -m loadtest run smoke --workers 2")(traffic.run)
 app.command(epilog="Example: python -m loadtest worker --master 10.0.0.7")(traffic.worker)
 app.command(epilog="Example: python -m loadtest scenarios")(traffic.scenarios)
@@ -29,6 +22,6 @@ app.command(
 )(tuning.tune)
 
 
-@app.callback()
+@app.callback(no_args_is_help=True)
 def main() -> None:
     """Load-test a service, and plan how much of it is needed."""

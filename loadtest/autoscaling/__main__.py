@@ -42,7 +42,10 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", help="scenarios by comma")
     arguments = parser.parse_args()
-    wanted = arguments.only.split(",") if arguments.only else [each.name for each in SCENARIOS]
+    known = [each.name for each in SCENARIOS]
+    wanted = arguments.only.split(",") if arguments.only else known
+    if unknown := sorted(set(wanted) - set(known)):
+        parser.error(f"--only: {', '.join(unknown)}: not among {', '.join(known)}")
     logs = Path(".bench/autoscaling")
     logs.mkdir(parents=True, exist_ok=True)
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import typer
 from rich.console import Console
 
 from loadtest.balance import own_network
@@ -20,12 +19,13 @@ from loadtest.bench.command import (
     QuickOption,
     conclude,
     log_folder,
+    new_app,
     told_by_exit_code,
 )
 from loadtest.bench.machine import this_machine
 from loadtest.bench.narrator import Narrator
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command(epilog="Example: python -m loadtest.balance --output .bench/balance.json")

@@ -18,6 +18,7 @@ from loadtest.bench.command import (
     RepositoryOption,
     VariantOption,
     log_folder,
+    new_app,
     told_by_exit_code,
 )
 from loadtest.bench.narrator import Narrator
@@ -27,7 +28,7 @@ from loadtest.bench.targets import judge
 
 _TABLE_WIDTH: Final = 120  # in a log, where there is no terminal that has one
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command(epilog="Example: python -m loadtest.bench --seconds 6 --output .bench/slow.json")

@@ -58,6 +58,16 @@ DEFAULT_REPOSITORY: Final = Path("model_repository")
 DEFAULT_VARIANT: Final = "openmoji"
 
 
+def new_app() -> typer.Typer:
+    """Makes the command line of a bench."""
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        # Otherwise `[target]` is read as a style, and lines of docstrings are not joined.
+        rich_markup_mode="markdown",
+    )
+
+
 @contextmanager
 def told_by_exit_code(output: Path) -> Iterator[None]:
     """Runs a bench: makes room for its figures, and turns what stops it into an exit code.

@@ -18,6 +18,7 @@ from loadtest.bench.command import (
     RepositoryOption,
     VariantOption,
     conclude,
+    new_app,
     read_subject,
     told_by_exit_code,
 )
@@ -27,7 +28,7 @@ from loadtest.compression.run import judge, measure
 
 _QUICK_S = 0.5
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command(epilog="Example: python -m loadtest.compression --variant stamps")

@@ -19,6 +19,7 @@ from loadtest.bench.command import (
     RepositoryOption,
     VariantOption,
     conclude,
+    new_app,
     read_subject,
     told_by_exit_code,
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from loadtest.bench.subject import Subject
     from loadtest.bench.targets import Verdict
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command(epilog="Example: python -m loadtest.fairness --seconds 10 --output .bench/short.json")

@@ -17,6 +17,7 @@ from loadtest.bench.command import (
     QuickOption,
     conclude,
     log_folder,
+    new_app,
     told_by_exit_code,
 )
 from loadtest.bench.machine import this_machine
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from loadtest.faults.faults import Fault
     from loadtest.faults.figures import FaultFigures
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command(epilog="Example: python -m loadtest.faults --only 'black hole,triton killed'")

@@ -13,12 +13,18 @@ import typer
 from rich.console import Console
 
 from loadtest.bench import report
-from loadtest.bench.command import OutputOption, QuickOption, conclude, told_by_exit_code
+from loadtest.bench.command import (
+    OutputOption,
+    QuickOption,
+    conclude,
+    new_app,
+    told_by_exit_code,
+)
 from loadtest.bench.machine import this_machine
 from loadtest.feedback_cost.run import judge, measure, running_gateway
 from loadtest.feedback_cost.signing import Signer
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 _RECEIPTS = 10_000
 _QUICK_S = 0.5

@@ -18,6 +18,7 @@ from loadtest.bench.command import (
     RepositoryOption,
     VariantOption,
     conclude,
+    new_app,
     read_subject,
     told_by_exit_code,
 )
@@ -25,7 +26,7 @@ from loadtest.bench.machine import this_machine
 from loadtest.bench.narrator import Narrator
 from loadtest.gateway_cost.run import judge, measure
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 _QUICK_S: Final = 1.0
 

@@ -18,6 +18,7 @@ from loadtest.bench.command import (
     RepositoryOption,
     VariantOption,
     conclude,
+    new_app,
     read_subject,
     told_by_exit_code,
 )
@@ -29,7 +30,7 @@ from loadtest.traffic.scenario import SCENARIOS, read_scenario
 
 _SCENARIO: Final = "like-k6"
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command(epilog="Example: python -m loadtest.k6 --url http://127.0.0.1:8080")

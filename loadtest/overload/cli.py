@@ -18,6 +18,7 @@ from loadtest.bench.command import (
     RepositoryOption,
     VariantOption,
     conclude,
+    new_app,
     read_subject,
     told_by_exit_code,
 )
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from loadtest.bench.subject import Subject
     from loadtest.bench.targets import Verdict
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 
 @app.command(epilog="Example: python -m loadtest.overload --seconds 10 --output .bench/short.json")

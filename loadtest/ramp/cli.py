@@ -14,14 +14,20 @@ from rich.console import Console
 from rich.progress import Progress
 
 from loadtest.bench import report
-from loadtest.bench.command import OutputOption, QuickOption, conclude, told_by_exit_code
+from loadtest.bench.command import (
+    OutputOption,
+    QuickOption,
+    conclude,
+    new_app,
+    told_by_exit_code,
+)
 from loadtest.bench.machine import this_machine
 from loadtest.ramp.methods import MethodFigures, compare_methods
 from loadtest.ramp.plot import draw_ramps
 from loadtest.ramp.scenarios import SCENARIOS, described, judge, summary
 from loadtest.ramp.simulate import LEVEL, MARGIN, SHARES, Run, simulate
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 _QUICK_RUNS: Final = 20
 _CHUNK: Final = 10
 

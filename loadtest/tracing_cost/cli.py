@@ -10,12 +10,18 @@ import typer
 from rich.console import Console
 
 from loadtest.bench import report
-from loadtest.bench.command import OutputOption, QuickOption, conclude, told_by_exit_code
+from loadtest.bench.command import (
+    OutputOption,
+    QuickOption,
+    conclude,
+    new_app,
+    told_by_exit_code,
+)
 from loadtest.bench.machine import this_machine
 from loadtest.tracing_cost.collector_process import running_collector
 from loadtest.tracing_cost.run import judge, measure
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = new_app()
 
 _QUICK_REQUESTS = 200
 
