@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import pytest
 import torch
 from torch import nn
+from transformers import ConvNextConfig, ConvNextModel, ConvNextV2Config, ConvNextV2Model
+from transformers.models.convnextv2.modeling_convnextv2 import ConvNextV2GRN
 
 from exporters.compression import parse_steps
 from exporters.compression.errors import InvalidStepError
@@ -18,10 +20,14 @@ from exporters.compression.methods.structure.narrowing import narrow
 from exporters.compression.recovery import Lesson, recover
 from exporters.compression.used_layers import used_layers
 from exporters.encoders.efficientnet_lite import PooledEfficientNet
+from exporters.encoders.families import ImageFamily
+from exporters.encoders.towers import Tower
+from exporters.encoders.vision_models import PooledVisionModel
 
 if TYPE_CHECKING:
     from exporters.compression.encoder_side import EncoderSide
     from exporters.compression.method import Notes
+    from exporters.encoders.encoded import Encoded
 
 
 def changed(side: EncoderSide, text: str) -> tuple[nn.Module, Notes]:
@@ -150,3 +156,102 @@ def test_layer_that_no_feature_passes_is_left_alone(text_side: EncoderSide) -> N
         name for name, each in text_side.module.named_modules() if isinstance(each, nn.Linear)
     }
     assert everything - set(used) == {"network.pooler.dense"}  # features are the tokens' mean
+
+
+class Untold(NamedTuple):
+    """A side of an encoder that no recipe names."""
+
+    side: str
+    inputs: tuple[torch.Tensor, ...]
+
+    def calibration_rows(self, count: int) -> list[int]:
+        return list(range(len(self.inputs)))[:count]
+
+    def tensors(self, rows: list[int]) -> tuple[torch.Tensor, ...]:
+        return (torch.stack([self.inputs[row] for row in rows]),)
+
+
+def test_neurons_of_convnext_go_though_its_linear_layers_read_grids() -> None:
+    torch.manual_seed(0)
+    config = ConvNextConfig(depths=[1, 1, 1, 1], hidden_sizes=[16, 24, 32, 40], image_size=64)
+    network = ConvNextModel(config).eval().requires_grad_(requires_grad=False)
+    module = PooledVisionModel(
+        Tower(network, nn.Identity(), config), ImageFamily(model_type="convnext")
+    )
+
+    narrowed = narrow(module, planes_alone(), 0.5)
+
+    assert narrowed.by_kind == {"neurons": (2 * (16 + 24 + 32 + 40), 4 * (16 + 24 + 32 + 40))}
+    assert pooled(module, planes_alone()).shape == (24, 40)
+
+
+@pytest.fixture(scope="module")
+def convnext_v2() -> tuple[nn.Module, EncoderSide]:
+    """A small ConvNeXt-V2 whose response norms do something, which at the start they do not."""
+    torch.manual_seed(0)
+    config = ConvNextV2Config(depths=[1, 1, 2, 1], hidden_sizes=[16, 24, 32, 40], image_size=64)
+    network = ConvNextV2Model(config).eval().requires_grad_(requires_grad=False)
+    for part in network.modules():
+        if isinstance(part, ConvNextV2GRN):
+            part.weight.normal_(0.0, 0.5)
+            part.bias.normal_(0.0, 0.1)
+    family = ImageFamily(model_type="convnextv2", pooling="pooler")
+    module = PooledVisionModel(Tower(network, nn.Identity(), config), family)
+    return module, planes_alone()
+
+
+def planes_alone() -> EncoderSide:
+    noise = torch.Generator().manual_seed(1)
+    planes = tuple(torch.randn(3, 64, 64, generator=noise) for _ in range(24))
+    return cast("EncoderSide", Untold("image", planes))
+
+
+def pooled(module: nn.Module, side: EncoderSide) -> torch.Tensor:
+    with torch.inference_mode():
+        encoded: Encoded = module(*side.tensors(side.calibration_rows(24)))
+    return encoded.pooled
+
+
+def test_neurons_go_from_the_response_norm_of_convnext_v2_too(
+    convnext_v2: tuple[nn.Module, EncoderSide],
+) -> None:
+    original, side = convnext_v2
+    module = copy.deepcopy(original)
+
+    narrowed = narrow(module, side, 0.75)
+
+    assert narrowed.by_kind == {"neurons": (3 * 4 * (16 + 24 + 2 * 32 + 40) // 4, 4 * 144)}
+    norms = [part for part in module.modules() if isinstance(part, ConvNextV2GRN)]
+    assert [norm.weight.shape[-1] for norm in norms] == [48, 72, 96, 96, 120]
+    expected = pooled(original, side)
+    weights_as_cut = [norm.weight.clone() for norm in norms]
+
+    def error_with_scale(scale: float) -> float:
+        with torch.no_grad():
+            for norm, weight in zip(norms, weights_as_cut, strict=True):
+                norm.weight.copy_(scale * weight)
+        return float((pooled(module, side) - expected).norm() / expected.norm())
+
+    # A norm that is cut without the ratio of the means answers too loudly.
+    assert error_with_scale(1.0) < min(error_with_scale(0.9), error_with_scale(1.1))
+
+
+def test_response_norm_that_keeps_all_units_stays_as_it_is(
+    convnext_v2: tuple[nn.Module, EncoderSide],
+) -> None:
+    original, side = convnext_v2
+    module = copy.deepcopy(original)
+
+    narrow(module, side, 1.0)
+
+    torch.testing.assert_close(pooled(module, side), pooled(original, side), rtol=0.01, atol=0.01)
+
+
+def test_units_that_an_unknown_norm_reads_stay(text_side: EncoderSide) -> None:
+    class Normed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1, self.norm, self.fc2 = nn.Linear(8, 32), nn.LayerNorm(32), nn.Linear(32, 8)
+
+    with pytest.raises(InvalidStepError, match="no units are known that can go"):
+        narrow(nn.Sequential(Normed()), text_side, 0.5)

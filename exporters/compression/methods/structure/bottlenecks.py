@@ -7,7 +7,7 @@ name the layers differently; each name below is one line of data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from torch import nn
@@ -26,6 +26,8 @@ class Bottleneck:
         consumer: the layer that reads them: linear, or a convolution of one by one.
         width: values of one unit; more than one for a head.
         holder: the module that knows how many heads there are; None elsewhere.
+        response_norm: what scales each unit by its share of all units' responses, as in ConvNeXt-V2
+            (Woo et al. 2023, "ConvNeXt V2", global response normalisation); None elsewhere.
     """
 
     kind: str
@@ -33,6 +35,7 @@ class Bottleneck:
     consumer: nn.Linear | nn.Conv2d
     width: int = 1
     holder: nn.Module | None = None
+    response_norm: nn.Module | None = None
 
     @property
     def units(self) -> int:
@@ -47,6 +50,7 @@ _NEURONS: Final[tuple[tuple[str, ...], ...]] = (
     ("lin1", "lin2"),
     ("pwconv1", "pwconv2"),
 )
+_GRN: Final = "grn"  # beside them in ConvNeXt-V2, of transformers and of timm
 # Query, key, value, output, and the module that counts the heads, relative to the attention.
 _HEADS: Final[tuple[tuple[str, ...], ...]] = (
     ("self.query", "self.key", "self.value", "output.dense", "self"),
@@ -71,7 +75,9 @@ def _of(part: nn.Module) -> Iterator[Bottleneck]:
     for names in _NEURONS:
         layers = _layers(part, names)
         if layers and all(isinstance(layer, nn.Linear) for layer in layers):
-            yield _bottleneck("neurons", layers)
+            place = replace(_bottleneck("neurons", layers), response_norm=getattr(part, _GRN, None))
+            if not _is_read_elsewhere(part, place):
+                yield place
     for names in _CHANNELS:
         layers = _layers(part, names)
         # Squeeze and excitation would read the channels too.
@@ -84,6 +90,17 @@ def _of(part: nn.Module) -> Iterator[Bottleneck]:
             width = next((getattr(holder, each, 0) for each in _HEAD_SIZES), 0)
             if width:
                 yield _bottleneck("attention heads", layers, width, holder)
+
+
+def _is_read_elsewhere(part: nn.Module, place: Bottleneck) -> bool:
+    """Whether a norm that is not known stands among the layers, as wide as the units are many."""
+    known = {*place.producers, place.consumer, place.response_norm}
+    return any(
+        value.shape[-1:] == (place.units,)
+        for child in part.children()
+        if child not in known
+        for value in child.parameters(recurse=False)
+    )
 
 
 def _bottleneck(

@@ -3,6 +3,9 @@
 He et al. 2017, "Channel Pruning for Accelerating Very Deep Neural Networks": after some inputs of a
 linear layer are gone, its weights are fitted by least squares to what it gave before, on some
 training examples. That costs one pass and spares most of the training.
+
+A norm that divides by the mean response of all units would answer louder without the weak ones:
+its weight takes the ratio of both means.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from exporters.compression.methods.structure.bottlenecks import Bottleneck
 
 _EXAMPLES: Final = 64
+_SMALLEST_RESPONSE: Final = 1e-12
 _DAMPING: Final = 1e-5
 """Of the mean variance of the inputs: keeps the least squares from following noise."""
 
@@ -62,37 +66,57 @@ def narrow(module: nn.Module, side: EncoderSide, keep: float) -> Narrowed:
             f"in the {side.side} encoder's family no units are known that can go",
             "Name the other encoder with @text or @image, or use another method.",
         )
-    moments = _second_moments(module, places, side)
+    moments, responses = _watch_units(module, places, side)
     kept, units = Counter[str](), Counter[str]()
-    for place, moment in zip(places, moments, strict=True):
+    for place, moment, response in zip(places, moments, responses, strict=True):
         staying = _most_important(place, moment, keep)
         _cut(place, moment, staying)
+        if place.response_norm is not None:
+            _cut_response_norm(place.response_norm, response, staying)
         kept[place.kind] += len(staying)
         units[place.kind] += len(moment) // place.width
     by_kind = {kind: (kept[kind], units[kind]) for kind in units}
     return Narrowed(kept.total(), units.total(), by_kind)
 
 
-def _second_moments(
+def _watch_units(
     module: nn.Module, places: Sequence[Bottleneck], side: EncoderSide
-) -> list[Tensor]:
-    """Sums of products of each consumer's inputs, float64 (inputs, inputs)."""
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Runs training examples through an encoder.
+
+    Returns:
+        Of each place the sum of products of its consumer's inputs, float64 (inputs, inputs); and
+        what share of the mean response each unit has before a response norm, the mean over the
+        examples, float64 (units,).
+    """
     moments: list[Tensor] = [torch.zeros(()) for _ in places]
+    responses: list[Tensor] = [torch.zeros(()) for _ in places]
+    rows = side.calibration_rows(_EXAMPLES)
 
     def watch(index: int) -> Any:  # noqa: ANN401  # torch's own hook type is private
-        def hook(_layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        def hook(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             values = inputs[0]
-            if values.dim() == 4:
+            if isinstance(layer, nn.Conv2d):
                 values = values.permute(0, 2, 3, 1)  # (batch, rows, columns, channels)
             values = values.reshape(-1, values.shape[-1]).double()  # (positions, inputs)
             moments[index] = moments[index] + values.T @ values
 
         return hook
 
-    hooks = [
-        place.consumer.register_forward_pre_hook(watch(index)) for index, place in enumerate(places)
-    ]
-    rows = side.calibration_rows(_EXAMPLES)
+    def watch_responses(index: int) -> Any:  # noqa: ANN401
+        def hook(_layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            values = inputs[0].double()  # (1, rows, columns, units)
+            response = torch.linalg.vector_norm(values, dim=(0, 1, 2))
+            share = response / response.mean().clamp_min(_SMALLEST_RESPONSE)
+            responses[index] = responses[index] + share / len(rows)
+
+        return hook
+
+    hooks = []
+    for index, place in enumerate(places):
+        hooks.append(place.consumer.register_forward_pre_hook(watch(index)))
+        if place.response_norm is not None:
+            hooks.append(place.response_norm.register_forward_pre_hook(watch_responses(index)))
     try:
         with torch.no_grad(), progress(f"Units of the {side.side} encoder", len(rows)) as advance:
             for row in rows:
@@ -101,7 +125,7 @@ def _second_moments(
     finally:
         for hook in hooks:
             hook.remove()
-    return moments
+    return moments, responses
 
 
 def _most_important(place: Bottleneck, moment: Tensor, keep: float) -> list[int]:
@@ -137,6 +161,16 @@ def _cut(place: Bottleneck, moment: Tensor, staying: Sequence[int]) -> None:
     for name in ("all_head_size", "embed_dim", "dim"):
         if place.holder is not None and hasattr(place.holder, name):
             setattr(place.holder, name, len(inputs))
+
+
+def _cut_response_norm(norm: nn.Module, response: Tensor, staying: Sequence[int]) -> None:
+    """Leaves a norm with some of its units, in place; their answers keep their size."""
+    units = torch.tensor(staying)
+    for name in ("weight", "bias"):
+        value = getattr(norm, name).detach()[..., units].clone()  # units are the last axis
+        setattr(norm, name, nn.Parameter(value))
+    with torch.no_grad():
+        norm.get_parameter("weight").mul_(float(response[units].mean()))
 
 
 def _keep_outputs(layer: nn.Module, outputs: Tensor) -> None:
