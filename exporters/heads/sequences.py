@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch.nn import functional
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ _HIDDEN = -1e9  # finite: a row without any position gives zeros in the end, and
 
 def is_position(sequence: Tensor) -> Tensor:
     """Returns which positions are no padding: (batch, length, dim) to bool (batch, length)."""
-    return sequence.abs().amax(dim=-1) > 0
+    # Not abs().amax(): that would write a tensor as large as the sequence.
+    return (sequence.amax(dim=-1) > 0) | (sequence.amin(dim=-1) < 0)
 
 
 def attention_bias(positions: Tensor) -> Tensor:
@@ -31,18 +33,26 @@ def attention_bias(positions: Tensor) -> Tensor:
     return (~positions * _HIDDEN)[:, None, None, :]
 
 
-def masked_mean(states: Tensor, positions: Tensor) -> Tensor:
-    """Averages the states (batch, length, width) of some positions, bool (batch, length)."""
-    weights = positions.unsqueeze(-1).to(states.dtype)  # (batch, length, 1)
-    return (states * weights).sum(dim=1) / weights.sum(dim=1).clamp_min(1.0)
+def mean_weights(positions: Tensor, dtype: torch.dtype) -> Tensor:
+    """Returns what each position has in the mean over all, (batch, 1, length), for `bmm`.
+
+    They sum to one; of a row without any position, to zero.
+
+    Args:
+        positions: of `is_position`, bool (batch, length).
+        dtype: of the states that are averaged.
+    """
+    weights = positions.unsqueeze(1).to(dtype)  # (batch, 1, length)
+    return weights / weights.sum(dim=-1, keepdim=True).clamp_min(1.0)
 
 
 def standardise(features: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
     """Centres and scales features (batch, dim), or sequences, whose padding stays zero."""
-    standardised = (features - mean) / deviation
     if features.dim() == 2:
-        return standardised
-    return standardised * is_position(features).unsqueeze(-1)
+        return (features - mean) / deviation
+    # One tensor of this size instead of three: writing them is most of what it costs.
+    standardised = torch.addcmul(-mean / deviation, features, 1 / deviation)
+    return standardised.mul_(is_position(features).unsqueeze(-1))
 
 
 def rows_like(mask: Tensor, features: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from exporters.heads import build_head, require_head
 from exporters.training.logits import logits_of
 from exporters.training.objective import Objective
+from exporters.training.presence import drop_modalities, training_logits
 from exporters.training.threads import torch_threads
 from gateway.contract.manifest import ModalitySet
 
@@ -156,27 +157,15 @@ def _run_epoch(
     for rows in torch.split(shuffled, recipe.training.batch_size):
         batch = train.features.take(rows)
         has_text, has_image = drop_modalities(len(rows), recipe.head.modality_dropout)
-        prepared = head.prepare(*batch.seen_by(head), has_text, has_image)
+        fitted = training_logits(head, batch, has_text, has_image)
         targets = train.targets.take(rows)
-        losses = [
-            objective.loss(logits, targets, is_weighted=True)
-            for logits in head.fitted_logits(*prepared)
-        ]
+        losses = [objective.loss(logits, targets, is_weighted=True) for logits in fitted]
         loss = torch.stack(losses).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call] # torch ships this method untyped
         optimiser.step()
         total_loss += loss.item() * len(rows)
     return total_loss / len(train.targets)
-
-
-def drop_modalities(rows: int, ratio: float) -> tuple[Tensor, Tensor]:
-    """Draws which rows keep their text and which their image; no row loses both.
-
-    One draw decides: the lowest `ratio` loses the text, the highest `ratio` the image.
-    """
-    draw = torch.rand(rows)
-    return draw >= ratio, draw < 1 - ratio
 
 
 def _validate(

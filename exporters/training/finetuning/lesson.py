@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from exporters.training.fit import drop_modalities
 from exporters.training.logits import logits_of
 from exporters.training.objective import Objective
+from exporters.training.presence import drop_modalities, training_logits
 from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
@@ -48,13 +48,10 @@ class Lesson:
         """Training loss of some rows, with modality dropout; a scalar with gradients."""
         device = features.text.device
         has_text, has_image = drop_modalities(len(rows), self.modality_dropout)
-        prepared = head.prepare(*features.seen_by(head), has_text.to(device), has_image.to(device))
+        fitted = training_logits(head, features, has_text.to(device), has_image.to(device))
         targets = self.targets.take(rows).to(device)
         objective = self.objective.to(device)
-        losses = [
-            objective.loss(logits, targets, is_weighted=True)
-            for logits in head.fitted_logits(*prepared)
-        ]
+        losses = [objective.loss(logits, targets, is_weighted=True) for logits in fitted]
         return torch.stack(losses).sum()
 
     def judge(self, head: FusionHead, features: Features, rows: Tensor) -> tuple[float, float]:

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from exporters.heads import FusionHead, build_head, head_for
+from exporters.heads.mean_attention import MeanAttention
+from exporters.heads.sequences import attention_bias, mean_weights
 from exporters.recipe_sections import HeadRecipe
 from exporters.tasks import single_task
 from gateway.contract.manifest import ModalitySet
@@ -65,3 +68,26 @@ def test_standardisation_counts_positions_and_not_padding() -> None:
         standardised[:, :3].mean(dim=(0, 1)), torch.zeros(TEXT_DIM), atol=1e-5, rtol=0
     )
     assert standardised[:, 3:].abs().sum() == 0
+
+
+def test_mean_of_what_positions_see_is_torchs_attention_averaged() -> None:
+    torch.manual_seed(1)
+    look = MeanAttention(16)
+    states, others = torch.randn(3, 5, 16), torch.randn(3, 4, 16)
+    looking, seen = torch.ones(3, 5, dtype=torch.bool), torch.ones(3, 4, dtype=torch.bool)
+    looking[0, 3:], seen[1, 2:] = False, False
+    torchs = nn.MultiheadAttention(16, look.looks, batch_first=True)
+    with torch.no_grad():
+        layers = (look.query, look.key, look.value)
+        torchs.in_proj_weight.copy_(torch.cat([layer.weight for layer in layers]))
+        torchs.in_proj_bias.copy_(torch.cat([layer.bias for layer in layers]))
+        torchs.out_proj.load_state_dict(look.out.state_dict())
+
+    found = look(states, mean_weights(looking, states.dtype), others, attention_bias(seen))
+
+    expected, _ = torchs(states, others, others, key_padding_mask=~seen)
+    for row in range(3):
+        # The same sums in another order.
+        torch.testing.assert_close(
+            found[row, 0], expected[row, looking[row]].mean(dim=0), atol=1e-5, rtol=1e-5
+        )

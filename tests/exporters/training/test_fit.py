@@ -80,7 +80,8 @@ def test_fit_learns_what_needs_both_modalities(head_type: str) -> None:
 
     # The text leaves three labels and the image two. Averaged, the one that both allow has 5/12 and
     # the next 1/4: classifiers that never see each other cannot make more of it.
-    least = 0.7 if head_type == "probability_average" else 0.9
+    # One side alone is right in half of the cases at best; seeds of the others differ by 0.05.
+    least = 0.7 if head_type == "probability_average" else 0.85
     assert accuracy(fitted, ModalitySet.BOTH) > least
     # The shape alone leaves three colours to guess from, the colour alone two shapes.
     assert accuracy(fitted, ModalitySet.TEXT) == pytest.approx(1 / COLOURS, abs=0.1)
