@@ -1,0 +1,1 @@
+"""What else could stand where the gateway's gate stands: other brakes, other servers of HTTP."""
