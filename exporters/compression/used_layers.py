@@ -26,6 +26,8 @@ def used_layers(
     Not those that merely run: a BERT computes its pooler's output whether or not it is taken.
     """
     layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, kinds)}
+    if not layers:
+        return {}
     weights = [cast("nn.Parameter", layer.weight) for layer in layers.values()]
     were_trained = [weight.requires_grad for weight in weights]
     try:

@@ -255,3 +255,9 @@ def test_units_that_an_unknown_norm_reads_stay(text_side: EncoderSide) -> None:
 
     with pytest.raises(InvalidStepError, match="no units are known that can go"):
         narrow(nn.Sequential(Normed()), text_side, 0.5)
+
+
+def test_module_without_layers_of_a_kind_has_none_of_it(image_side: EncoderSide) -> None:
+    module = copy.deepcopy(image_side.module).requires_grad_(requires_grad=False)
+
+    assert used_layers(module, image_side, (nn.Bilinear,)) == {}
