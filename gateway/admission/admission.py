@@ -8,21 +8,19 @@ deadline (`forecast`). REST asks before the body is read; gRPC before the call i
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final, Protocol, Self
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.admission.arrival import Arrival, Priority, Reason
+from gateway.admission.batches import Batches
 from gateway.admission.deadline import Deadline
 from gateway.admission.forecast import Forecast, WorkKind
 from gateway.admission.limit import GradientLimit
 from gateway.admission.shares import ClientShares
-from gateway.errors import AdmissionRefusedError, DeadlineExceededError
+from gateway.admission.ticket import Ticket
+from gateway.errors import AdmissionRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
-
-    from gateway.placement import Placement
+    from collections.abc import Callable, Sequence
 
 _BATCH_RATIO: Final = 0.5
 _MARGIN: Final = 1.25  # what is ahead may take a quarter longer than it did of late
@@ -69,8 +67,10 @@ class Admission:
         self._observer = observer
         self._limit = GradientLimit(budget_s, max_concurrency, processes)
         self._forecast = Forecast(budget_s)
+        self._batches = Batches(budget_s)
         self._shares = ClientShares()
         self._count = 0
+        self._spared = 0  # places of what another's computation answers
         observer.set_concurrency_limit(self._limit.limit)
 
     @property
@@ -103,7 +103,7 @@ class Admission:
         now_s = self._clock()
         self._limit.note_in_flight(self._count + 1)
         work_s = self._forecast.work_s(kind)
-        finish_s = self._forecast.finish_s(work_s, now_s)
+        finish_s = self._finish_s(work_s, 0, now_s)
         held_s = min(self._budget_s, finish_s)
         self._shares.note_arrival(
             arrival.client, self._limit.limit, held_s, now_s, weight=arrival.weight
@@ -111,8 +111,7 @@ class Admission:
         reason = self._reason_against(arrival, finish_s, now_s)
         if reason is not None:
             raise self._refuse(reason, arrival, now_s)
-        self._forecast.enter(work_s)
-        self._move(1, arrival.client)
+        self._enter(work_s, arrival.client, now_s)
         return Ticket(self, arrival, work_s, now_s)
 
     def _reason_against(self, arrival: Arrival, finish_s: float, now_s: float) -> Reason | None:
@@ -133,11 +132,23 @@ class Admission:
             return Reason.DEADLINE
         return None
 
+    def _finish_s(self, work_s: float, more: int, now_s: float) -> float:
+        """Predicts when one would be answered that brings so much work, behind `more` others."""
+        if self._count and self._batches.is_long:
+            return self._batches.finish_s(self._count - self._spared + more, now_s)
+        return self._forecast.finish_s(work_s, now_s)
+
     def _refuse(self, reason: Reason, arrival: Arrival, now_s: float) -> AdmissionRefusedError:
         self._observer.count_refusal(reason, arrival.priority)
         backlog_s = self._forecast.backlog_s(now_s)
         retry_s = min(_MAX_RETRY_S, max(_MIN_RETRY_S, backlog_s))
         return AdmissionRefusedError(reason, retry_after_ms=math.ceil(1000 * retry_s))
+
+    def _enter(self, work_s: float, client: str, now_s: float) -> None:
+        if self._count == 0:
+            self._batches.wake(now_s)
+        self._forecast.enter(work_s)
+        self._move(1, client)
 
     def _move(self, change: int, client: str) -> None:
         self._count += change
@@ -152,10 +163,11 @@ class Admission:
         left_s = ticket.deadline.left_s(now_s)
         # A batch that is alone is tried, whatever its size: nothing is gained by waiting.
         is_alone = self._count == ticket.places
-        if len(kinds) > 1 and not is_alone and self._forecast.finish_s(more_s, now_s) > left_s:
+        more = places - ticket.places
+        if len(kinds) > 1 and not is_alone and self._finish_s(more_s, more, now_s) > left_s:
             raise self._refuse(Reason.DEADLINE, ticket.arrival, now_s)
         self._forecast.start(ticket.work_s, work_s, now_s)
-        self._move(places - ticket.places, ticket.arrival.client)
+        self._move(more, ticket.arrival.client)
         ticket.has_started, ticket.work_s, ticket.places = True, work_s, places
         self._limit.note_in_flight(self._count)
 
@@ -164,6 +176,9 @@ class Admission:
         work_s = min(ticket.work_s, self._forecast.work_s(kind))
         self._forecast.relieve(work_s)
         ticket.work_s -= work_s
+        if ticket.spared < ticket.places:
+            ticket.spared += 1
+            self._spared += 1
 
     def step_aside(self, ticket: Ticket) -> None:
         """Gives the place of a ticket that has not started to others."""
@@ -178,18 +193,27 @@ class Admission:
             AdmissionRefusedError: there was none, or the answer could not come in time any more.
         """
         now_s = self._clock()
-        finish_s = self._forecast.finish_s(ticket.work_s, now_s)
+        finish_s = self._finish_s(ticket.work_s, 0, now_s)
         reason = self._reason_against(ticket.arrival, finish_s, now_s)
-        self._forecast.enter(ticket.work_s)
-        self._move(1, ticket.arrival.client)
+        self._enter(ticket.work_s, ticket.arrival.client, now_s)
         ticket.places = 1
         if reason is not None:
             raise self._refuse(reason, ticket.arrival, now_s)
 
-    def learn(self, ticket: Ticket, kind: WorkKind, service_s: float, latency_s: float) -> None:
+    def learn(
+        self,
+        ticket: Ticket,
+        kind: WorkKind,
+        service_s: float,
+        latency_s: float,
+        batch_s: float | None,
+    ) -> None:
         """See `Ticket.learn`."""
         now_s = self._clock()
         self._forecast.learn(kind, service_s, now_s)
+        if batch_s is not None:
+            others = self._count - self._spared - 1
+            self._batches.learn(batch_s, latency_s, self._forecast.pause_s, others, now_s)
         self._observe_latency(ticket, latency_s, now_s)
 
     def leave(self, ticket: Ticket, *, has_missed: bool) -> None:
@@ -201,103 +225,12 @@ class Admission:
         """
         now_s = self._clock()
         if has_missed and ticket.has_started:
+            self._batches.miss(now_s)
             self._observe_latency(ticket, ticket.deadline.budget_s, now_s)
         self._forecast.leave(ticket.work_s, now_s, has_started=ticket.has_started)
+        self._spared -= ticket.spared
         self._move(-ticket.places, ticket.arrival.client)
 
     def _observe_latency(self, ticket: Ticket, latency_s: float, now_s: float) -> None:
-        self._limit.observe(latency_s, ticket.admitted_s, now_s)
+        self._limit.observe(latency_s, ticket.admitted_s, now_s, self._batches.limit)
         self._observer.set_concurrency_limit(self._limit.limit)
-
-
-class Ticket:
-    """One request's place inside; leaving the block gives it back.
-
-    Attributes:
-        arrival: the request.
-        admitted_s: when it was let in.
-        work_s: what it is expected to cost, in seconds of service time.
-        places: how many it takes under the limit.
-        has_started: whether it was read and is in the backend.
-        placement: the pool it is in, where there are several.
-    """
-
-    def __init__(
-        self, admission: Admission, arrival: Arrival, work_s: float, admitted_s: float
-    ) -> None:
-        self._admission = admission
-        self.arrival = arrival
-        self.work_s = work_s
-        self.admitted_s = admitted_s
-        self.places = 1
-        self.has_started = False
-        self.placement: Placement | None = None
-        self._has_missed = False
-
-    @property
-    def deadline(self) -> Deadline:
-        """When the request must be answered."""
-        return self.arrival.deadline
-
-    def start(self, kinds: Sequence[WorkKind], places: int | None = None) -> None:
-        """Says what the request turned out to hold, now that it was read and goes to the backend.
-
-        Args:
-            kinds: of all that is to be computed for it, at least one.
-            places: how much of it is in the backend at a time; None: all.
-
-        Raises:
-            AdmissionRefusedError: it holds so many that they cannot make its deadline.
-        """
-        self._admission.start(self, kinds, len(kinds) if places is None else places)
-
-    def learn(self, kind: WorkKind, service_s: float, latency_s: float) -> None:
-        """Says what one answered item took.
-
-        Args:
-            kind: of work.
-            service_s: the model steps' time for it, in seconds.
-            latency_s: the backend's time from call to answer, in seconds.
-        """
-        self._admission.learn(self, kind, service_s, latency_s)
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Leaves the place to others while the request waits for something but the backend.
-
-        Raises:
-            AdmissionRefusedError: at the end of the block, when it cannot be let in again.
-        """
-        self._admission.step_aside(self)
-        try:
-            yield
-        except BaseException:
-            with suppress(AdmissionRefusedError):
-                self._admission.step_back(self)
-            raise
-        self._admission.step_back(self)
-
-    def relieve(self, kind: WorkKind) -> None:
-        """Says that an item costs no work of its own, as another's computation answers it.
-
-        Args:
-            kind: of the item, as it was given to `start`.
-        """
-        self._admission.relieve(self, kind)
-
-    def miss(self) -> None:
-        """Says that an item missed the deadline, where the error does not leave the block."""
-        self._has_missed = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Gives the places back."""
-        has_missed = self._has_missed or isinstance(error, DeadlineExceededError)
-        self._admission.leave(self, has_missed=has_missed)

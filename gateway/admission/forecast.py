@@ -87,6 +87,11 @@ class Throughput:
         self._pause_s = max(later - earlier for (earlier, _), (later, _) in pairwise(marks))
 
     @property
+    def pause_s(self) -> float:
+        """The longest pause between answers in the window, in seconds of being busy."""
+        return self._pause_s
+
+    @property
     def ratio(self) -> float | None:
         """Seconds of work done in a second; None until a quarter of the window is filled."""
         begun_s, before_s = self._marks[0]
@@ -111,6 +116,11 @@ class Forecast:
         self._entered = 0
         self._started = 0
         self._learnt_s = -math.inf
+
+    @property
+    def pause_s(self) -> float:
+        """The longest pause between answers of late, in seconds in which there was work."""
+        return self._throughput.pause_s
 
     def work_s(self, kind: WorkKind | None) -> float:
         """Returns the expected service time of a request, in seconds; 0 while nothing is known."""

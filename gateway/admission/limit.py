@@ -7,9 +7,10 @@ deadline, so by Little's law (latency = in flight / rate) the limit settles at `
 latency` for a model and a machine of any speed.
 
 A service may need more than that share however few are inside: batches that take 180 ms, of which a
-request waits for one and is in the next. There a lower limit takes throughput and gives nothing. So
-where a limit of half the height has left the latency as it was, more of the budget is wanted for a
-while (decision 25).
+request waits for one and is in the next. There a lower limit takes throughput and gives nothing.
+`batches` holds the limit of those whose answers tell the time of their batch. For others, where a
+limit of half the height has left the latency as it was, more of the budget is wanted for a while
+(decision 25).
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ class GradientLimit:
         """Hears how many are inside, a request that is refused for it included."""
         self._peak = max(self._peak, in_flight)
 
-    def observe(self, latency_s: float, admitted_s: float, now_s: float) -> None:
+    def observe(
+        self, latency_s: float, admitted_s: float, now_s: float, held: float | None = None
+    ) -> None:
         """Hears of one request that has ended.
 
         Args:
@@ -87,7 +90,13 @@ class GradientLimit:
             admitted_s: when it was let in. What was let in under an earlier limit says nothing of
                 this one.
             now_s: now.
+            held: where the limit must be, whatever the latencies; None: where they say. `Batches`
+                holds it while two of them need more than the wanted latency.
         """
+        if held is not None:
+            self._limit = min(self._max_limit, max(1.0, held))
+            self._begin_window(now_s)
+            return
         if admitted_s < self._begun_s:
             return
         self._samples.append(latency_s)

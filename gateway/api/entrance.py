@@ -9,10 +9,10 @@ from gateway.telemetry.tracing import names
 from gateway.telemetry.tracing.span import stage
 
 if TYPE_CHECKING:
-    from gateway.admission.admission import Ticket
     from gateway.admission.arrival import Arrival
     from gateway.admission.forecast import WorkKind
     from gateway.admission.rate_limits import RateLimits
+    from gateway.admission.ticket import Ticket
     from gateway.identity.key_ring import KeyRing
     from gateway.identity.principal import Principal
     from gateway.pools.admission import PooledAdmission

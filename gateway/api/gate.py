@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from gateway.admission.admission import Ticket
+    from gateway.admission.ticket import Ticket
     from gateway.api.entrance import Entrance
 
 CLASSIFY_PATH: Final = "/v1/classify"

@@ -15,8 +15,8 @@ from gateway.telemetry.tracing.span import stage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gateway.admission.admission import Ticket
     from gateway.admission.deadline import Deadline
+    from gateway.admission.ticket import Ticket
     from gateway.api.envelope import Item
     from gateway.remote_images.fetcher import ImageFetcher
 

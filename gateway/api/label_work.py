@@ -10,7 +10,7 @@ from gateway.contract.manifest import ModalitySet
 from gateway.zero_shot.embeddings import CONCURRENCY
 
 if TYPE_CHECKING:
-    from gateway.admission.admission import Ticket
+    from gateway.admission.ticket import Ticket
 
 
 def label_kind(variant: str) -> WorkKind:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
-    from gateway.admission.admission import Ticket
     from gateway.admission.forecast import WorkKind
+    from gateway.admission.ticket import Ticket
     from gateway.classification.values import Classification
 
 
@@ -20,4 +20,5 @@ def learn(ticket: Ticket, kind: WorkKind, answer: Classification) -> None:
     if answer.source is not Source.COMPUTED:
         return
     if ticket.placement is None or ticket.placement.pool is answer.placement.pool:
-        ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000)
+        batch_s = None if answer.batch_ms is None else answer.batch_ms / 1000
+        ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000, batch_s)

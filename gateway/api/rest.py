@@ -32,8 +32,8 @@ from gateway.telemetry.tracing.span import stage
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gateway.admission.admission import Ticket
     from gateway.admission.rate_limits import RateLimits
+    from gateway.admission.ticket import Ticket
     from gateway.api.direct import Endpoint
     from gateway.api.image_urls import ImageUrls
     from gateway.api.observation import Observation

@@ -163,3 +163,9 @@ class Classification:
         text_ms = (timings.text_encoder_ms or 0.0) / (self.text_batch_size or 1)
         preprocess_ms = (timings.decode_ms or 0.0) + (timings.tokenise_ms or 0.0)
         return image_ms + text_ms + preprocess_ms or timings.triton_ms
+
+    @property
+    def batch_ms(self) -> float | None:
+        """The time of the slower encoder's whole batch; None where no encoder reports one."""
+        timings = self.timings
+        return max(timings.image_encoder_ms or 0.0, timings.text_encoder_ms or 0.0) or None

@@ -16,10 +16,11 @@ from gateway.placement import Degraded, Placement
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.admission.admission import Admission, AdmissionObserver, Ticket
+    from gateway.admission.admission import Admission, AdmissionObserver
     from gateway.admission.arrival import Arrival
     from gateway.admission.deadline import Deadline
     from gateway.admission.forecast import WorkKind
+    from gateway.admission.ticket import Ticket
     from gateway.pools.fleet import Fleet
     from gateway.pools.pool import Pool
     from gateway.telemetry.metrics import Metrics

@@ -27,14 +27,16 @@ class Job:
     """One request within a replica.
 
     Attributes:
-        done: called at its end with the seconds of service that it took part in.
+        done: called at its end with this job.
         waiting_for: branches that are not finished.
         service_s: its part of the steps' time so far.
+        batch_s: the longest time of a batch that it was in.
     """
 
-    done: Callable[[float], None]
+    done: Callable[[Job], None]
     waiting_for: int = 0
     service_s: float = 0.0
+    batch_s: float = 0.0
 
 
 class Step:
@@ -103,6 +105,7 @@ class Step:
         service_s = self._events.now_s - begun_s
         for job in jobs:
             job.service_s += service_s / len(jobs)
+            job.batch_s = max(job.batch_s, service_s)
             self._done(job)
         self._dispatch()
 
@@ -142,7 +145,7 @@ class Replica:
         if self.profile.head is not None:
             self._head = Step(self.profile.head, *make, self._end)
 
-    def enter(self, done: Callable[[float], None]) -> None:
+    def enter(self, done: Callable[[Job], None]) -> None:
         """Takes a request; `done` is called at its end, if the replica lives."""
         job = Job(done, waiting_for=len(self._branches))
         self.in_flight += 1
@@ -160,4 +163,4 @@ class Replica:
     def _end(self, job: Job) -> None:
         self.in_flight -= 1
         if self.is_up:
-            job.done(job.service_s)
+            job.done(job)

@@ -24,8 +24,9 @@ from loadtest.traffic.shapes import due_times
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gateway.admission.admission import Ticket
+    from gateway.admission.ticket import Ticket
     from loadtest.capacity.profile import Profile
+    from loadtest.capacity.serving import Job
     from loadtest.traffic.shapes import Diurnal, Ramp, Spike, Steady
 
 BUDGET_S: Final = 0.5
@@ -190,7 +191,7 @@ class _Run:
 
     def _send(self, request: _Request) -> None:
         if not self._up:
-            self._close(request, 0.0, has_missed=True)
+            self._close(request, None)
             return
         some = self._chance.choices(self._up, k=2)
         replica = min(some, key=lambda each: each.in_flight)
@@ -198,8 +199,8 @@ class _Run:
             self._inside[id(replica)].append(request)
         request.sent_s = self._events.now_s
 
-        def answered(service_s: float) -> None:
-            self._beside(replica, lambda: self._close(request, service_s, has_missed=False))
+        def answered(job: Job) -> None:
+            self._beside(replica, lambda: self._close(request, job))
 
         def enter() -> None:
             replica.enter(answered)
@@ -213,18 +214,20 @@ class _Run:
         else:
             replica.cores.run(self._half_s, then, goes_first=True)
 
-    def _close(self, request: _Request, service_s: float, *, has_missed: bool) -> None:
+    def _close(self, request: _Request, job: Job | None) -> None:
+        """Ends a request that was answered, or, without a job, was lost."""
         if not request.is_open:
             return
         request.is_open = False
         now_s = self._events.now_s
         latency_s = now_s - request.due_s
-        has_missed = has_missed or (
+        has_missed = job is None or (
             self._setting.has_admission and latency_s > self._setting.budget_s
         )
         if request.ticket is not None:
-            if not has_missed:
-                request.ticket.learn(_KIND, service_s, now_s - request.sent_s)
+            if job is not None and not has_missed:
+                sent_s = now_s - request.sent_s
+                request.ticket.learn(_KIND, job.service_s, sent_s, job.batch_s)
             self._admission.leave(request.ticket, has_missed=has_missed)
         if request.due_s >= self._setting.warm_up_s:
             if has_missed:

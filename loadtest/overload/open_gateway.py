@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import gateway.collaborators as wiring
 from gateway.__main__ import main
-from gateway.admission.admission import Admission, Ticket
+from gateway.admission.admission import Admission
+from gateway.admission.ticket import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,9 @@ class _OpenTicket(Ticket):
     def relieve(self, kind: WorkKind) -> None:
         """Does nothing."""
 
-    def learn(self, kind: WorkKind, service_s: float, latency_s: float) -> None:
+    def learn(
+        self, kind: WorkKind, service_s: float, latency_s: float, batch_s: float | None = None
+    ) -> None:
         """Does nothing."""
 
     def __exit__(

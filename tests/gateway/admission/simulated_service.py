@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gateway.admission.admission import Admission, Ticket
+from gateway.admission.admission import Admission
 from gateway.admission.arrival import Arrival
 from gateway.admission.deadline import Deadline
 from gateway.admission.forecast import WorkKind
@@ -18,6 +18,8 @@ from gateway.errors import AdmissionRefusedError, DeadlineExceededError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from gateway.admission.ticket import Ticket
 
 KIND = WorkKind("demo", "both")
 BUDGET_S = 0.5
@@ -71,6 +73,10 @@ class SimulatedService:
         slowness: multiplies it, as a function of time.
         seed: of arrivals and service times.
         max_batch: requests that a server takes at once.
+        fixed_ratio: part of a full batch's time that a batch takes however little it holds.
+        has_shares: whether an answer tells its share of its batch's time, as the gateway's do, and
+            not the mean time of a batch.
+        has_batch_times: whether it tells the time of its batch.
         worker_shares: of each worker process before it, the part of the arrivals that it hears;
             each has an admission of its own.
     """
@@ -80,11 +86,19 @@ class SimulatedService:
     slowness: Callable[[float], float] = lambda _: 1.0
     seed: int = 0
     max_batch: int = 1
+    fixed_ratio: float = 1.0
+    has_shares: bool = False
+    has_batch_times: bool = True
     worker_shares: Sequence[float] = (1.0,)
 
     @property
     def capacity_rps(self) -> float:
         return self.servers * self.max_batch / self.service_s
+
+    def batch_s(self, size: int) -> float:
+        """Mean time of a batch of `size`, in seconds."""
+        part = self.fixed_ratio + (1.0 - self.fixed_ratio) * size / self.max_batch
+        return self.service_s * part
 
     def run(
         self, rate_rps: Callable[[float], float], duration_s: float, budget_s: float = BUDGET_S
@@ -109,6 +123,8 @@ class _Job:
     at_s: float
     client: str
     ticket: Ticket
+    batch_s: float = 0.0
+    share_s: float = 0.0
     is_over: bool = False
 
 
@@ -183,8 +199,11 @@ class _Run:
                     batch.append(job)
             if batch:
                 self._free -= 1
-                mean_s = self._service.service_s * self._service.slowness(self._now_s)
-                self._push(mean_s * self._chance.uniform(0.8, 1.2), partial(self._done, batch))
+                mean_s = self._service.batch_s(len(batch)) * self._service.slowness(self._now_s)
+                batch_s = mean_s * self._chance.uniform(0.8, 1.2)
+                for job in batch:
+                    job.batch_s, job.share_s = batch_s, batch_s / len(batch)
+                self._push(batch_s, partial(self._done, batch))
 
     def _done(self, batch: list[_Job]) -> None:
         self._free += 1
@@ -201,7 +220,10 @@ class _Run:
         self._outcome.note_client(job.client, job.at_s, is_kept=is_kept)
         if is_kept:
             with job.ticket:
-                job.ticket.learn(KIND, self._service.service_s, latency_s)
+                of = self._service
+                service_s = job.share_s if of.has_shares else of.service_s
+                batch_s = job.batch_s if of.has_batch_times else None
+                job.ticket.learn(KIND, service_s, latency_s, batch_s)
             self._outcome.in_time.append((job.at_s, latency_s))
         else:
             with suppress(DeadlineExceededError), job.ticket:
