@@ -24,8 +24,8 @@ def schema_of(value: Value) -> dict[str, Any]:
     described = {"description": value.description} if value.description else {}
     if value.key == "gateway.settings":
         return {**described, **foreign_schemas.gateway_settings()}
-    if value.name == "resources":
-        return {**described, **foreign_schemas.RESOURCES}
+    if value.name in foreign_schemas.OF_PODS:
+        return {**described, **foreign_schemas.OF_PODS[value.name]}
     if value.parts:
         parts = {part.name: schema_of(part) for part in value.parts}
         return {**described, "type": "object", "properties": parts, "additionalProperties": False}

@@ -1,4 +1,4 @@
-"""Schemas of values whose form is another's: the gateway's settings, and Kubernetes' resources.
+"""Schemas of values whose form is another's: the gateway's settings, and parts of Kubernetes' pods.
 
 They are written into `values.schema.json` as all are (see `documents`), so that Helm refuses what
 would otherwise keep a pod from starting.
@@ -47,7 +47,7 @@ _QUANTITY: Final[dict[str, Any]] = {
     "pattern": r"^[0-9]+(\.[0-9]+)?(m|k|[KMGT]i|[MGT])?$",
     "exclusiveMinimum": 0,
 }
-RESOURCES: Final[dict[str, Any]] = {
+_RESOURCES: Final[dict[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
@@ -62,7 +62,43 @@ RESOURCES: Final[dict[str, Any]] = {
         )
     },
 }
-"""Requests and limits of a container."""
+_TOLERATIONS: Final[dict[str, Any]] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "key": {"description": "Of the taint.", "type": "string"},
+            "operator": {"description": "How.", "enum": ["Exists", "Equal"]},
+            "value": {"description": "Of the taint, for `Equal`.", "type": "string"},
+            "effect": {
+                "description": "Of the taint; all without it.",
+                "enum": ["NoSchedule", "PreferNoSchedule", "NoExecute"],
+            },
+            "tolerationSeconds": {"description": "For `NoExecute`.", "type": "integer"},
+        },
+    },
+}
+_ENVIRONMENT: Final[dict[str, Any]] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["name"],
+        "additionalProperties": False,
+        "properties": {
+            "name": {"description": "Of the variable.", "type": "string", "minLength": 1},
+            "value": {"description": "As text.", "type": "string"},
+            "valueFrom": {"description": "A field, a ConfigMap or a secret.", "type": "object"},
+        },
+    },
+}
+OF_PODS: Final[dict[str, dict[str, Any]]] = {
+    "extraEnv": _ENVIRONMENT,
+    "resources": _RESOURCES,
+    "tmpSizeLimit": _QUANTITY,
+    "tolerations": _TOLERATIONS,
+}
+"""By the name of a value, wherever it stands."""
 
 
 def gateway_settings() -> dict[str, Any]:

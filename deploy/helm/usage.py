@@ -35,6 +35,8 @@ _SAMPLES: Final[dict[str, Any]] = {
     "resourceName": "nvidia.com/mig-2g.20gb",
     "oci.image": "sample@sha256:" + "0" * 64,
     "volumeSize": "1Gi",
+    "tmpSizeLimit": "1Gi",
+    "s3.endpoint": "https://sample.example.com",
     "interval": "7s",
     "gatewayFrom": [{"podSelector": {"matchLabels": {"sample": "x"}}}],
     "prometheusFrom": [{"podSelector": {"matchLabels": {"sample": "x"}}}],

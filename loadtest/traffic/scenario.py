@@ -122,7 +122,7 @@ def read_scenarios(path: Path) -> dict[str, Scenario]:
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        return _File(scenarios=tables).scenarios
+        scenarios = _File(scenarios=tables).scenarios
     except OSError as error:
         raise ScenarioFileError(path, "", error.strerror or str(error)) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -131,6 +131,9 @@ def read_scenarios(path: Path) -> dict[str, Scenario]:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:])
         raise ScenarioFileError(path, field, first["msg"]) from error
+    if not scenarios:
+        raise ScenarioFileError(path, "", "It holds no scenario")
+    return scenarios
 
 
 def read_scenario(path: Path, name: str) -> Scenario:

@@ -36,6 +36,7 @@ def test_own_scenarios_have_every_shape_and_smoke_every_protocol() -> None:
             "protocols={json=1}\nmodalities={both=1}\nlimit={}",
             "a.limit",
         ),
+        ("# nothing yet\n", "holds no scenario"),
     ],
 )
 def test_bad_file_of_scenarios_names_the_file_and_the_field(
