@@ -11,7 +11,9 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from deploy.observability.boards import BOARDS
 from deploy.tools import program
+from gateway.settings import Settings, env_name
 from gateway.telemetry.metrics import Metrics
 
 OBSERVABILITY = Path(__file__).parents[3] / "deploy" / "observability"
@@ -91,11 +93,26 @@ def test_runbook_and_alerts_agree_on_the_urgency() -> None:
     assert stated == {name: rule["labels"]["severity"] for name, rule in ALERTS.items()}
 
 
-def test_rules_name_metrics_that_exist() -> None:
+def declared_metrics() -> set[str]:
     declared: set[str] = set()
     for family in Metrics(CollectorRegistry()).registry.collect():
         endings = {"counter": ("_total",), "histogram": ("_count", "_bucket", "_sum")}
         declared |= {family.name + ending for ending in endings.get(family.type, ("",))}
+    return declared
+
+
+def test_runbook_names_metrics_settings_and_panels_that_exist() -> None:
+    text = (OBSERVABILITY / "RUNBOOK.md").read_text(encoding="utf-8")
+    panels = {panel.title for board in BOARDS for panel in board.panels}
+
+    assert set(re.findall(r"`(diptych_[a-z_]+)`", text)) <= declared_metrics()
+    settings = set(re.findall(r"DIPTYCH_GATEWAY_[A-Z_]*[A-Z]\b", text))
+    assert settings <= set(map(env_name, Settings.model_fields))
+    assert set(re.findall(r"“(.+?)”", text)) <= panels
+
+
+def test_rules_name_metrics_that_exist() -> None:
+    declared = declared_metrics()
     rules = [
         rule
         for path in RULES
