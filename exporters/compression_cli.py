@@ -118,6 +118,7 @@ def compress(  # noqa: PLR0913, PLR0917  # a command has as many as it has optio
     for modalities, ensemble in published.ensembles.items():
         print(f"Published for {modalities}: {ensemble}")
     print_warnings(published.warnings)
+    print(f"Graphs: {compressed.graphs_folder}")
     print(f"Report: {published.report}")
 
 

@@ -24,6 +24,7 @@ from gateway.contract.manifest import ModalitySet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from exporters.heads import FusionHead
     from exporters.training import Features
@@ -92,6 +93,11 @@ class CompressedVariant:
     def last(self) -> Stage:
         """What is published."""
         return self.stages[-1]
+
+    @property
+    def graphs_folder(self) -> Path:
+        """Where both encoders lie as `text.onnx` and `image.onnx`, for other targets."""
+        return self.variant.run_folder / GRAPHS_FOLDER
 
     @property
     def costs(self) -> Costs:

@@ -1,9 +1,9 @@
 """Static int8 as TensorRT takes it: symmetric and signed, activations too, biases left alone.
 
 What is quantised is the input of each layer with weights, which is where TensorRT looks for scales;
-between them everything stays fp32. onnxruntime's CPU kernels gain little from signed activations:
-this is for `rehearse` and for the targets `gpu` and `tensorrt`, which take the graphs that a run
-leaves in its folder.
+between them everything stays fp32. onnxruntime's CPU kernels fuse none of that and are slower than
+in fp32: this is for `rehearse` and for the targets `gpu` and `tensorrt`, which take the graphs that
+a run leaves in its folder.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _policy(_graph: onnx.GraphProto) -> tuple[tuple[str, ...], Mapping[str, Any]
 
 METHOD: Final = GraphMethod(
     name="int8-symmetric",
-    summary="static int8 for GPUs: signed and symmetric, as TensorRT takes it; no quicker on a CPU",
+    summary="static int8 for GPUs: signed and symmetric, as TensorRT takes it; slower on a CPU",
     settings=SETTINGS,
     precision="int8",
     write=_write,
