@@ -26,8 +26,6 @@ def used_layers(
     Not those that merely run: a BERT computes its pooler's output whether or not it is taken.
     """
     layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, kinds)}
-    if not layers:
-        return {}
     weights = [cast("nn.Parameter", layer.weight) for layer in layers.values()]
     were_trained = [weight.requires_grad for weight in weights]
     try:
@@ -36,6 +34,8 @@ def used_layers(
         with torch.enable_grad():
             pooled, sequence = side.encode(module, side.calibration_rows(1))
             said = pooled.sum() + (0.0 if side.sequences is None else sequence.sum())
+        if not said.requires_grad:  # a frozen network of other layers, and a classifier beside it
+            return {}
         slopes = torch.autograd.grad(said, weights, allow_unused=True)
     finally:
         for weight, was_trained in zip(weights, were_trained, strict=True):

@@ -261,3 +261,6 @@ def test_module_without_layers_of_a_kind_has_none_of_it(image_side: EncoderSide)
     module = copy.deepcopy(image_side.module).requires_grad_(requires_grad=False)
 
     assert used_layers(module, image_side, (nn.Bilinear,)) == {}
+
+    module.classifier = nn.Bilinear(2, 2, 2).requires_grad_(requires_grad=False)
+    assert used_layers(module, image_side, (nn.Bilinear,)) == {}
