@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from loadtest.capacity.day import Burst, Demand, Scaling, live
 from loadtest.capacity.errors import ProfileFileError, UnreachableTargetError
@@ -18,10 +18,13 @@ from loadtest.capacity.helm_values import values_yaml
 from loadtest.capacity.planning import Plan, Wish, make_plan
 from loadtest.capacity.profile import Profile, StepProfile, read_profile, write_profile
 from loadtest.capacity.search import sustained
+from loadtest.cli import app
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from typer.testing import Result
 
 # Batches of 8 take twice as long as one request: three quarters of the time are saved.
 STEP = StepProfile(name="step", max_batch=8, service_ms={1: 10.0, 8: 20.0}, variation=0.1)
@@ -70,17 +73,6 @@ def test_values_of_a_plan_are_allowed_by_the_chart(pool: str) -> None:
     )
 
 
-def test_pool_of_one_size_carries_its_bursts_and_its_values_say_nothing_of_scaling() -> None:
-    wish = Wish(peak_rps=1000.0, burst_factor=3.0, has_autoscaler=False)
-    made = make_plan(ONE_BY_ONE, wish)
-    assert made.is_within
-    # A burst at nine is of the demand of that time, five sixths of the way to noon's.
-    assert made.replicas * made.sustained.rate_rps > 2 * 1000
-    values = yaml.safe_load(values_yaml(made, "cpuPool", "none"))
-    assert values["cpuPool"]["replicas"] == made.replicas == made.day.most_replicas
-    assert values["cpuPool"]["autoscaling"] == values["gateway"]["autoscaling"] == {"kind": "none"}
-
-
 def _merge(into: dict[str, object], changes: dict[str, object]) -> None:
     for key, value in changes.items():
         old = into.get(key)
@@ -121,24 +113,32 @@ def test_batch_times_between_and_beyond_measured_sizes_lie_on_lines() -> None:
     assert STEP.batch_ms(15) == pytest.approx(30.0)
 
 
-def test_plan_command_writes_values_and_says_what_a_time_looks_like(tmp_path: Path) -> None:
+def test_plan_command_for_a_pool_of_one_size_writes_values_that_carry_its_bursts(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "profile.json"
     write_profile(path, ONE_BY_ONE)
     output = tmp_path / "values.yaml"
-    result = plan_command(f"--profile={path}", f"--output={output}")
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert yaml.safe_load(output.read_text(encoding="utf-8"))["cpuPool"]["replicas"] >= 3
-    bad = plan_command(f"--profile={path}", "--p99=fast")
-    assert bad.returncode == 2
-    assert "500ms or 0.5s" in bad.stderr
-
-
-def plan_command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "loadtest", "plan", "--rps=1000", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
+    result = plan_command(
+        f"--profile={path}", f"--output={output}", "--autoscaler=none", "--burst=3"
     )
+    assert result.exit_code == 0, result.output
+    values = yaml.safe_load(output.read_text(encoding="utf-8"))
+    assert values["cpuPool"]["autoscaling"] == values["gateway"]["autoscaling"] == {"kind": "none"}
+    replicas = values["cpuPool"]["replicas"]
+    assert f"No autoscaler: {replicas} Tritons all day" in result.stdout
+    (a_replica,) = re.findall(r"A replica: ([0-9.]+)/s", result.stdout)
+    # A burst at nine is of the demand of that time, nine tenths of noon's.
+    assert replicas * float(a_replica) > 2 * 1000
+
+
+def test_plan_command_says_what_a_time_looks_like(tmp_path: Path) -> None:
+    path = tmp_path / "profile.json"
+    write_profile(path, ONE_BY_ONE)
+    bad = plan_command(f"--profile={path}", "--p99=fast", f"--output={tmp_path / 'values.yaml'}")
+    assert bad.exit_code == 2
+    assert "500ms or 0.5s" in " ".join(bad.stderr.split())
+
+
+def plan_command(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["plan", "--rps=1000", *arguments], env={"COLUMNS": "200"})
