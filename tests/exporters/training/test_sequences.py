@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,6 +127,18 @@ def test_sequences_that_would_fill_the_disk_are_refused_before_they_are_computed
         sequences_of(inputs, Workspace(tmp_path))
 
     assert "max_tokens" in caught.value.remedy
+    assert not list(tmp_path.rglob("*.npy"))
+
+
+def test_sequences_that_the_disk_has_no_room_for_are_refused(
+    inputs: TrainingInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=1000))
+
+    with pytest.raises(SequencesTooLargeError, match="free on the disk") as caught:
+        sequences_of(inputs, Workspace(tmp_path))
+
+    assert caught.value.remedy.startswith("Make room")
     assert not list(tmp_path.rglob("*.npy"))
 
 
