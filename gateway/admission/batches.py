@@ -24,7 +24,6 @@ from gateway.admission.limit import TARGET_RATIO
 
 _SPREAD: Final = 1.1  # the slowest tenth needs a tenth more than two batches
 _BATCHES_INSIDE: Final = 2.0  # one taken part in and one waiting: BBR's gain of the window
-_USABLE_RATIO: Final = 0.88  # of the budget, that queue and service together may fill
 _MEMORY_S: Final = 1.0  # of the time of a batch
 _ROUND_RATIO: Final = 0.6  # of a batch: answers closer together are of the same batches
 _FULL_ROUNDS: Final = 5  # of which capacity is the mean
@@ -77,9 +76,11 @@ class Batches:
             now_s: now.
         """
         forgotten = 1.0 - math.exp((self._heard_s - now_s) / _MEMORY_S)
-        old_s = batch_s if self._batch_s is None else self._batch_s
-        self._batch_s = old_s + forgotten * (batch_s - old_s)
-        self._pause_s = min(pause_s, self._batch_s)
+        if self._batch_s is None:
+            self._batch_s, self._pause_s = batch_s, pause_s
+        self._batch_s += forgotten * (batch_s - self._batch_s)
+        # Of late, not the longest: on a busy machine a single pause says nothing.
+        self._pause_s += forgotten * (min(pause_s, self._batch_s) - self._pause_s)
         self._heard_s = self._quiet_since_s = now_s
         if now_s - self._round_s >= _ROUND_RATIO * self._batch_s:
             self._begin_round(now_s)
@@ -130,11 +131,11 @@ class Batches:
 
     @property
     def limit(self) -> float | None:
-        """Most requests inside: two batches, or what comes in time; None where they are short."""
+        """Most requests inside: two batches, or what latency allows; None where they are short."""
         if self._batch_s is None or not self.is_long:
             return None
-        in_budget = _USABLE_RATIO * self._budget_s / self._batch_s
-        return max(_BATCHES_INSIDE, in_budget) * self._size()
+        in_time = TARGET_RATIO * self._budget_s / self._batch_s
+        return max(_BATCHES_INSIDE, in_time) * self._size()
 
     def finish_s(self, inside: int, now_s: float) -> float:
         """Predicts the time until one more would be answered, in seconds.

@@ -38,8 +38,8 @@ def test_batches_that_are_short_before_the_deadline_hold_no_limit() -> None:
 def test_batches_of_which_something_was_left_over_are_taken_for_full() -> None:
     batches = Batches(BUDGET_S)
     full_batches(batches, 8, 6)
-    # 0.88 of the budget in batches of 0.2 s.
-    assert batches.limit == pytest.approx(2.2 * 8)
+    # One is taken part in and one waits.
+    assert batches.limit == pytest.approx(2 * 8)
 
 
 def test_batches_half_full_for_want_of_requests_lower_nothing() -> None:
@@ -55,7 +55,7 @@ def test_batches_that_became_smaller_are_noticed_when_something_is_left_over() -
     batches = Batches(BUDGET_S)
     now_s = full_batches(batches, 8, 6)
     full_batches(batches, 4, 7, begun_s=now_s)
-    assert batches.limit == pytest.approx(2.2 * 4)
+    assert batches.limit == pytest.approx(2 * 4)
 
 
 def test_batches_after_misses_let_a_tenth_less_in_once_a_batch() -> None:
