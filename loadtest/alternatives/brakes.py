@@ -16,14 +16,13 @@ from deploy.local.triton_server import free_ports
 from loadtest.alternatives.haproxy import HaProxy
 from loadtest.bench.latencies import Percentiles
 from loadtest.bench.load_client import ask_in_turn
-from loadtest.bench.targets import Verdict
 from loadtest.overload.admission_cost import open_gateway
 from loadtest.overload.figures import is_kept, recovery_s
 from loadtest.overload.open_loop import OpenLoop, Stretch
 from loadtest.overload.run import sustainable_rps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from loadtest.bench.load import Server
@@ -37,7 +36,6 @@ NO_BRAKE: Final = "no brake"
 MULTIPLES: Final = (2, 10)
 LIMITS: Final = (8, 16, 32, 64)
 """At 86 requests a second and half of 500 ms Little's law gives 21."""
-MIN_RATIO_TO_BEST: Final = 0.95
 _QUEUE_MS: Final = 250
 _CALM_RATIO: Final = 0.5
 _OK: Final = 200
@@ -93,19 +91,6 @@ def compare_brakes(
                 found.append(_overload(subject, address, brake, multiple, sustained_rps, plan))
                 _tell(narrator, found[-1])
     return sustained_rps, found
-
-
-def judge(figures: Sequence[BrakeFigures]) -> tuple[Verdict, ...]:
-    """Holds this gateway against the best limit that was set by hand; none without a proxy."""
-    verdicts = []
-    for multiple in MULTIPLES:
-        ratios = {each.brake: each.in_time_ratio for each in figures if each.multiple == multiple}
-        by_hand = [ratio for brake, ratio in ratios.items() if brake not in (OWN, NO_BRAKE)]
-        if by_hand:
-            name = f"in time at {multiple} times / the best limit set by hand"
-            ratio = ratios[OWN] / max(by_hand)
-            verdicts.append(Verdict(name, ratio, MIN_RATIO_TO_BEST, is_lower_bound=True, unit=""))
-    return tuple(verdicts)
 
 
 def _in_turn(

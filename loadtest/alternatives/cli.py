@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from loadtest.alternatives.brakes import compare_brakes, judge
+from loadtest.alternatives.brakes import compare_brakes
 from loadtest.alternatives.servers import compare_servers
 from loadtest.bench import report
 from loadtest.bench.command import (
@@ -73,7 +73,6 @@ def brakes(
         sustained_rps, figures = compare_brakes(
             subject, _program(haproxy, narrator), plan, narrator
         )
-        verdicts = () if quick else judge(figures)
         written = {
             "machine": asdict(this_machine()),
             "variant": f"{subject.variant.name}@{subject.variant.digest}",
@@ -81,8 +80,8 @@ def brakes(
             "sustainable_rps": sustained_rps,
             "brakes": [asdict(each) for each in figures],
         }
-        report.write_json(output, written, verdicts)
-    conclude(console, verdicts, output)
+        report.write_json(output, written, ())
+    conclude(console, (), output)
 
 
 @app.command(epilog="Example: python -m loadtest.alternatives servers --seconds 5")
