@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
     from loadtest.bench.load import Server
     from loadtest.bench.narrator import Narrator
+    from loadtest.bench.peers import BaselineSettings
     from loadtest.bench.plan import Plan
     from loadtest.bench.roofline import Layout
     from loadtest.bench.rounds import Round
-    from loadtest.bench.stack import BaselineSettings, Stack
+    from loadtest.bench.stack import Stack
     from loadtest.bench.subject import Subject
 
 LONE_CLIENT: Final = 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
+from loadtest.bench.peers import BaselineSettings, baseline_candidates
 from loadtest.bench.roofline import Layout, Roofline, layouts
-from loadtest.bench.stack import BaselineSettings, baseline_candidates
 from loadtest.bench.window import BASELINE, InProcess, UnderLoad
 
 if TYPE_CHECKING:

@@ -1,19 +1,15 @@
-"""The servers that are measured, as processes of this machine.
+"""The service that is measured, as processes of this machine.
 
-`Stack` is the service as `make run` starts it, through the launcher's own classes, on free ports.
-`BaselineServer` is its peer. Logs go beside the figures.
+As `make run` starts it, through the launcher's own classes, on free ports. Logs go beside the
+figures.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from deploy.local.gateway_server import GatewayServer
-from deploy.local.service import Endpoint, Launch, Service
 from deploy.local.triton_server import BundledTriton, free_ports
 
 if TYPE_CHECKING:
@@ -95,71 +91,3 @@ class Stack:
     ) -> None:
         """Stops both."""
         self._running.close()
-
-
-@dataclass(frozen=True)
-class BaselineSettings:
-    """The two knobs of the baseline.
-
-    Attributes:
-        intra_op_threads: onnxruntime threads of one operator.
-        pool_threads: requests that are worked on at the same time.
-    """
-
-    intra_op_threads: int
-    pool_threads: int
-
-    def __str__(self) -> str:
-        return f"{self.pool_threads} at a time, {self.intra_op_threads} onnxruntime threads each"
-
-
-def baseline_candidates(cores: int) -> tuple[BaselineSettings, ...]:
-    """Returns those worth trying, FastAPI's own 40 threads among them."""
-    return (
-        BaselineSettings(intra_op_threads=1, pool_threads=cores),
-        BaselineSettings(intra_op_threads=cores, pool_threads=1),
-        BaselineSettings(intra_op_threads=1, pool_threads=40),
-    )
-
-
-@dataclass(kw_only=True)
-class BaselineServer(Service):
-    """`python -m loadtest.bench.baseline`.
-
-    Attributes:
-        repository: the model repository.
-        variant: `name@digest`.
-        settings: its knobs.
-        port: where it listens, on loopback.
-    """
-
-    name: ClassVar[str] = "baseline"
-
-    repository: Path
-    variant: ServedVariant
-    settings: BaselineSettings
-    port: int
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return _HOST, self.port
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """Ready when it answers."""
-        return Endpoint({"HTTP": self.port}, _HOST, self.port, "/healthz")
-
-    def launch(self) -> Launch:
-        """Hands everything over on the command line."""
-        command = (
-            sys.executable,
-            "-m",
-            "loadtest.bench.baseline",
-            f"--model-repository={self.repository}",
-            f"--variant={self.variant.name}@{self.variant.digest}",
-            f"--port={self.port}",
-            f"--intra-op-threads={self.settings.intra_op_threads}",
-            f"--pool-threads={self.settings.pool_threads}",
-        )
-        return Launch(command, os.environ)

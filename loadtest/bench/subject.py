@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from deploy.local.gateway_server import GatewayServer
 from deploy.local.triton_server import free_ports
 from loadtest.bench.load import Server
-from loadtest.bench.stack import BaselineServer, BaselineSettings, Stack
+from loadtest.bench.peers import BaselineServer, BaselineSettings
+from loadtest.bench.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

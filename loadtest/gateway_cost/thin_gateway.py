@@ -8,8 +8,6 @@ it; it is part of the bench and serves nobody else.
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
@@ -21,19 +19,15 @@ from pydantic import BaseModel
 from tritonclient.grpc import InferInput
 from tritonclient.grpc.aio import InferenceServerClient
 
-from deploy.local.service import Endpoint, Launch, Service
 from gateway.contract import tensors
+from loadtest.bench.peers import PeerServer
 from loadtest.bench.variant import read_variant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from loadtest.bench.variant import ServedVariant
-
 THIN_GATEWAY: Final = "loadtest.gateway_cost.thin_gateway"
 """Its module, which is the name that the accounting of CPU time gives its process."""
-
-_HOST: Final = "127.0.0.1"
 
 
 class ClassifyAnswer(BaseModel):
@@ -78,45 +72,21 @@ def create_app(triton_address: str, ensemble: str, labels: Sequence[str]) -> Fas
 
 
 @dataclass(kw_only=True)
-class ThinGateway(Service):
-    """`python -m loadtest.gateway_cost.thin_gateway`.
+class ThinGateway(PeerServer):
+    """The peer as a process.
 
     Attributes:
-        repository: the model repository.
-        variant: whose ensemble it asks.
         triton_address: `host:port` of Triton's gRPC API.
-        port: where it listens, on loopback.
     """
 
     name: ClassVar[str] = "thin gateway"
+    module: ClassVar[str] = THIN_GATEWAY
 
-    repository: Path
-    variant: ServedVariant
     triton_address: str
-    port: int
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return _HOST, self.port
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """Ready when it answers."""
-        return Endpoint({"HTTP": self.port}, _HOST, self.port, "/healthz")
-
-    def launch(self) -> Launch:
-        """Hands everything over on the command line."""
-        command = (
-            sys.executable,
-            "-m",
-            THIN_GATEWAY,
-            f"--model-repository={self.repository}",
-            f"--variant={self.variant.name}@{self.variant.digest}",
-            f"--triton={self.triton_address}",
-            f"--port={self.port}",
-        )
-        return Launch(command, os.environ)
+    def own_options(self) -> Sequence[str]:
+        """Returns where Triton is."""
+        return (f"--triton={self.triton_address}",)
 
 
 def main() -> None:

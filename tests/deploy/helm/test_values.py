@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 
 def test_schema_is_made_from_the_values() -> None:
-    assert (CHART / "values.schema.json").read_text(encoding="utf-8") == schema_text()
+    schema = (CHART / "values.schema.json").read_text(encoding="utf-8")
+
+    assert schema == schema_text(), "run python -m deploy.helm document"
 
 
 def test_readme_is_made_from_the_values() -> None:
     readme = (CHART / "README.md").read_text(encoding="utf-8")
 
-    assert readme == readme_text(readme)
+    assert readme == readme_text(readme), "run python -m deploy.helm document"
 
 
 def test_readme_names_every_value() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from loadtest.bench.corpus import make_corpus
 from loadtest.bench.load_client import ask_in_turn
-from loadtest.bench.stack import BaselineSettings, baseline_candidates
+from loadtest.bench.peers import BaselineSettings, baseline_candidates
 from loadtest.bench.subject import Subject
 from loadtest.bench.variant import read_variant
 from tests.loadtest.bench import tiny_variant
