@@ -34,25 +34,19 @@ from gateway.telemetry.exposition import expose
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from gateway.collaborators import Collaborators
 
 _DESCRIPTION: Final = "Classifies an image, a text, or both, with a model that Triton serves."
 
 
-def create_app(parts: Collaborators) -> FastAPI:
-    """Makes the REST application."""
-    app = DocumentedApi(
-        title="Diptych",
-        version=version("diptych"),
-        description=_DESCRIPTION,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        exception_handlers={HTTPException: pass_to_edge},
-        # Its own spans and logs would hold queries, and the texts of exceptions.
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-    )
+def create_app(parts: Collaborators) -> ASGIApp:
+    """Makes the REST application.
+
+    What every request passes stands around FastAPI and not within: there, layers of its own that
+    have nothing to do would stand around that (decision 26).
+    """
     classification = ClassificationApi(
         parts.classifier,
         parts.limits,
@@ -60,16 +54,27 @@ def create_app(parts: Collaborators) -> FastAPI:
         ImageUrls(parts.image_fetcher),
         parts.metrics,
     )
-    # Added last is outermost: the edge sees what those within it refuse.
-    app.add_middleware(DirectRoutes, posts=classification.posts())
-    app.add_middleware(
-        Gate, entrance=parts.entrance, batch_budget_s=parts.settings.batch_budget_ms / 1000
-    )
-    app.add_middleware(Authentication, key_ring=parts.entrance.key_ring)
-    app.add_middleware(
-        Edge,
-        access_log=parts.access_log,
+    direct = DirectRoutes(_create_api(parts, classification), classification.posts())
+    gate = Gate(direct, parts.entrance, batch_budget_s=parts.settings.batch_budget_ms / 1000)
+    return Edge(
+        Authentication(gate, parts.entrance.key_ring),
+        parts.access_log,
         is_draining=lambda: parts.readiness.is_draining,
+    )
+
+
+def _create_api(parts: Collaborators, classification: ClassificationApi) -> FastAPI:
+    """Makes all routes, and the page that documents them."""
+    app = DocumentedApi(
+        title="Diptych",
+        version=version("diptych"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        exception_handlers={HTTPException: pass_to_edge, Exception: pass_to_edge},
+        # Its own spans and logs would hold queries, and the texts of exceptions.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.include_router(classification.routes())
     app.include_router(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterator
 
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from gateway.api.grpc_server import GrpcServer
     from gateway.settings import Settings
@@ -261,7 +261,7 @@ async def _drain(
     await asyncio.gather(serving, grpc_server.stop(parts.settings.drain_timeout_s))
 
 
-def _http_server(app: FastAPI, parts: Collaborators) -> _HttpServer:
+def _http_server(app: ASGIApp, parts: Collaborators) -> _HttpServer:
     settings = parts.settings
     protocol = partial(GuardedHttpProtocol, Connections(parts.connection_limits, parts.metrics))
     return _HttpServer(

@@ -1,4 +1,4 @@
-"""Requests that no route takes."""
+"""Errors that leave FastAPI, those of requests that no route takes among them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def pass_to_edge(request: Request, error: Exception) -> NoReturn:
-    """Keeps Starlette from answering 404 and 405 itself: the edge makes problems of all errors.
+    """Keeps Starlette from answering 404, 405 and 500: the edge makes problems of all errors.
 
     A 405 names in `Allow` all methods of its path (RFC 9110, 15.5.6); Starlette names those of the
     first of its routes.
