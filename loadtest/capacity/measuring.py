@@ -1,8 +1,9 @@
 """Measures a profile on the running service.
 
 Each step is called by itself, with batches of each size, while nothing else computes; then encoders
-at once, whose CPU time says how much slower cores are that are busy together. What a request takes
-besides is what a lone one takes longer than the simulation of it does.
+at once, whose CPU time says how much slower cores are that are busy together. Then requests come
+one by one: what a step takes longer for them than for calls that follow each other is what its
+waking costs, and what they take longer than in a simulation is in no step.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from loadtest.overload.open_loop import OpenLoop, Stretch
 from loadtest.traffic.shapes import Steady
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from loadtest.bench.load import Server
     from loadtest.bench.narrator import Narrator
@@ -39,7 +40,7 @@ _GATEWAY: Final = "gateway"
 _TRITON: Final = "tritonserver"
 _HEAD: Final = "fusion_head"
 _CLIENTS_A_CORE: Final = 4  # that keep the cores busy, and of whose requests none is refused
-_LONE_RATIO: Final = 0.05  # of what the service does: hardly two requests meet
+_LONE_RATIO: Final = 0.1  # of what the service does: few requests meet
 _LONE_SIMULATED: Final = 2_000
 
 
@@ -107,14 +108,19 @@ def measure_profile(
         slowdown=slowdown,
         pod_start_s=start_s,
     )
-    lone_ms, overhead_ms = _overhead_ms(server, Measured(bare, client_ms), 2 * seconds)
-    each_ms = ", ".join(f"{step.name} {step.batch_ms(1):.1f}" for step in bare.steps)
+    beside_ms = gateway_ms + client_ms
+    rate_rps = max(1.0, _LONE_RATIO * bare.most_rps(beside_ms))
+    lone_ms, steps_ms = _lone(server, caller, models, rate_rps, seconds)
+    woken = _woken(bare, steps_ms)
+    overhead_ms = max(0.0, lone_ms - _simulated_ms(woken, beside_ms, rate_rps))
+    each_ms = ", ".join(
+        f"{step.name} {step.batch_ms(1):.1f} (woken {step.alone_ms:.1f})" for step in woken.steps
+    )
     narrator.say(
         f"profile: {each_ms} ms; {slowdown:.2f} times as long on busy cores; CPU of gateway "
         f"{gateway_ms:.1f}, Triton {triton_ms:.1f} ms; a lone request {lone_ms:.1f} ms"
     )
-    profile = bare.model_copy(update={"overhead_ms": overhead_ms})
-    return Measured(profile, client_ms)
+    return Measured(woken.model_copy(update={"overhead_ms": overhead_ms}), client_ms)
 
 
 def _models(triton: Any, ensemble: str) -> list[Model]:  # noqa: ANN401  # of an untyped package
@@ -190,23 +196,46 @@ def _cpu_ms(server: Server, clients: int, seconds: float) -> tuple[float, float,
     return max(0.01, gateway_ms), triton_ms, client_ms
 
 
-def _overhead_ms(server: Server, measured: Measured, seconds: float) -> tuple[float, float]:
-    """What a lone request takes, and how much of it is in no part of the profile."""
-    rate_rps = max(1.0, _LONE_RATIO * measured.profile.most_rps(measured.beside_cpu_ms))
+def _lone(
+    server: Server, caller: StepCaller, models: Sequence[Model], rate_rps: float, seconds: float
+) -> tuple[float, dict[str, float]]:
+    """What lone requests take, and each step for them, in ms."""
+    latencies_ms: list[float] = []
     with OpenLoop(server) as loop:
-        replies = loop.run([Stretch(rate_rps, seconds)])
-    real_ms = Percentiles.of(1000 * each.latency_s for each in replies).p50_ms
+        loop.run([Stretch(rate_rps, seconds)])  # a machine that was busy is quick for a while
+
+        def send() -> None:
+            replies = loop.run([Stretch(rate_rps, 4 * seconds)])
+            latencies_ms.extend(1000 * each.latency_s for each in replies)
+
+        steps_ms = caller.lone_ms(models, send)
+    return Percentiles.of(latencies_ms).p50_ms, steps_ms
+
+
+def _woken(bare: Profile, steps_ms: Mapping[str, float]) -> Profile:
+    """A profile with what steps take longer that had nothing to do before."""
+
+    def one(step: StepProfile) -> StepProfile:
+        more_ms = max(0.0, steps_ms[step.name] - step.batch_ms(1))
+        return step.model_copy(update={"wake_ms": more_ms})
+
+    branches = tuple(one(each) for each in bare.branches)
+    return bare.model_copy(update={"branches": branches, "head": bare.head and one(bare.head)})
+
+
+def _simulated_ms(profile: Profile, beside_ms: float, rate_rps: float) -> float:
+    """What lone requests take in a simulation."""
     outcome = simulate(
         Setting(
-            profile=measured.profile,
+            profile=profile,
             replicas=1,
             shape=Steady(kind="steady", rate_rps=rate_rps),
             duration_s=_LONE_SIMULATED / rate_rps,
             has_admission=False,
-            beside_cpu_ms=measured.beside_cpu_ms,
+            beside_cpu_ms=beside_ms,
         )
     )
-    return real_ms, max(0.0, real_ms - outcome.latency.p50_ms)
+    return outcome.latency.p50_ms
 
 
 def first_answer_s(server: Server, begun_s: float) -> float:

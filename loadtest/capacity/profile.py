@@ -35,6 +35,8 @@ class StepProfile(_Closed):
         service_ms: time of a batch by its size; sizes between are interpolated.
         variation: coefficient of variation of the time of one request, whose root of n-th part a
             batch of n has; 0: always the same.
+        wake_ms: how much longer a batch takes that finds its instance idle, and not one behind the
+            other: the process slept, and others have had its caches.
     """
 
     name: Annotated[str, Field(min_length=1)]
@@ -43,6 +45,7 @@ class StepProfile(_Closed):
     instances: Annotated[int, Field(ge=1, le=64)] = 1
     service_ms: Annotated[dict[int, Milliseconds], Field(min_length=1)]
     variation: Annotated[float, Field(ge=0, le=10)] = 0.0
+    wake_ms: Milliseconds = 0.0
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:
@@ -53,8 +56,13 @@ class StepProfile(_Closed):
 
     @property
     def least_ms(self) -> float:
-        """Time of a request in the batch that takes least for each."""
+        """Time of a request in the batch that takes least for each, one behind the other."""
         return min(self.batch_ms(size) / size for size in range(1, self.max_batch + 1))
+
+    @property
+    def alone_ms(self) -> float:
+        """Time of a request that comes when there is no other."""
+        return self.batch_ms(1) + self.wake_ms
 
     def batch_ms(self, size: int) -> float:
         """Returns the time of a batch, between measured sizes on a line, beyond them along it."""
@@ -107,9 +115,9 @@ class Profile(_Closed):
     @property
     def alone_ms(self) -> float:
         """What a request takes when there is no other."""
-        head_ms = self.head.batch_ms(1) if self.head else 0.0
+        head_ms = self.head.alone_ms if self.head else 0.0
         own_ms = self.overhead_ms + (self.triton_cpu_ms if self.cores else 0.0)
-        return own_ms + max(each.batch_ms(1) for each in self.branches) + head_ms
+        return own_ms + max(each.alone_ms for each in self.branches) + head_ms
 
     def most_rps(self, beside_cpu_ms: float = 0.0) -> float:
         """What its slowest part does when all batches are full, in requests a second.
@@ -149,8 +157,11 @@ def mean_profile(before: Profile, after: Profile) -> Profile:
 
 def _mean_step(before: StepProfile, after: StepProfile) -> StepProfile:
     service_ms = {size: fmean((ms, after.batch_ms(size))) for size, ms in before.service_ms.items()}
-    variation = fmean((before.variation, after.variation))
-    return before.model_copy(update={"service_ms": service_ms, "variation": variation})
+    changed: dict[str, object] = {
+        name: fmean((getattr(before, name), getattr(after, name)))
+        for name in ("variation", "wake_ms")
+    }
+    return before.model_copy(update={**changed, "service_ms": service_ms})
 
 
 def read_profile(path: Path) -> Profile:

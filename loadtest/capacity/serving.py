@@ -2,7 +2,8 @@
 
 The batcher does as Triton's (`dynamic_batching` without preferred sizes): a free instance takes
 what waits, up to the largest batch, at once when the batch is full or nothing may be waited for,
-else when the oldest has waited `max_queue_delay`.
+else when the oldest has waited `max_queue_delay`. A batch that finds its instance idle takes longer
+than one behind the other.
 """
 
 from __future__ import annotations
@@ -69,22 +70,27 @@ class Step:
         self._delay_s = profile.delay_ms / _MS
         sizes = range(1, profile.max_batch + 1)
         self._batch_s = [0.0, *(profile.batch_ms(size) / _MS for size in sizes)]
+        self._wake_s = profile.wake_ms / _MS
 
     def enter(self, job: Job) -> None:
         """Takes a request into the queue."""
         self._queue.append((self._events.now_s, job))
-        self._dispatch()
+        self._wake()
 
-    def _dispatch(self) -> None:
+    def _wake(self) -> None:
+        """Lets instances that had nothing to do begin."""
+        self._dispatch(self._wake_s)
+
+    def _dispatch(self, wake_s: float) -> None:
         most = self._profile.max_batch
         while self._free and self._queue:
             ripe_s = self._queue[0][0] + self._delay_s
             if len(self._queue) < most and self._events.now_s < ripe_s:
-                self._events.at(ripe_s, self._dispatch)
+                self._events.at(ripe_s, self._wake)
                 return
             jobs = [self._queue.popleft()[1] for _ in range(min(most, len(self._queue)))]
             self._free -= 1
-            service_s = self._service_s(len(jobs))
+            service_s = wake_s + self._service_s(len(jobs))
             finish = _Finish(self, jobs, self._events.now_s)
             if self._cores is None:
                 self._events.at(self._events.now_s + service_s, finish)
@@ -107,7 +113,7 @@ class Step:
             job.service_s += service_s / len(jobs)
             job.batch_s = max(job.batch_s, service_s)
             self._done(job)
-        self._dispatch()
+        self._dispatch(0.0)
 
 
 @dataclass(slots=True)

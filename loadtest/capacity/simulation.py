@@ -156,7 +156,7 @@ class _Run:
 
     def _replica(self) -> Replica:
         profile = self._setting.profile
-        cores = profile.cores and Cores(self._events, profile.cores, profile.slowdown)
+        cores = profile.cores and Cores(self._events, profile.cores, self._chance, profile.slowdown)
         return Replica(profile, self._events, self._chance, cores or None)
 
     def outcome(self) -> Outcome:
@@ -212,7 +212,7 @@ class _Run:
         if replica.cores is None or not self._half_s:
             then()
         else:
-            replica.cores.run(self._half_s, then, goes_first=True)
+            replica.cores.run(self._half_s, then)
 
     def _close(self, request: _Request, job: Job | None) -> None:
         """Ends a request that was answered, or, without a job, was lost."""

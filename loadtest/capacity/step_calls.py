@@ -20,7 +20,7 @@ from tritonclient.utils import triton_to_np_dtype
 from gateway.contract import tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from loadtest.bench.corpus import Example
 
@@ -102,6 +102,16 @@ class StepCaller:
             durations = threads.map(lambda each: self._stream(each, 1, seconds)[1], models)
             return [1 + len(each) for each in durations]  # the first is not timed
 
+    def lone_ms(self, models: Sequence[Model], others: Callable[[], None]) -> dict[str, float]:
+        """Mean time of each step, in ms, of the batches of one that others cause."""
+        with closing(InferenceServerClient(self._address)) as client:
+            before = [statistics(client, each.name, 1) for each in models]
+            others()
+            after = [statistics(client, each.name, 1) for each in models]
+        return {
+            each.step: _mean_ms(*both) for each, *both in zip(models, before, after, strict=True)
+        }
+
     def _stream(self, model: Model, size: int, seconds: float) -> tuple[float, list[float]]:
         """Calls for a while: mean time of a batch as Triton has it, in ms; seconds of each call."""
         with closing(InferenceServerClient(self._address)) as client:
@@ -113,8 +123,7 @@ class StepCaller:
                 self._call(client, model, size)
                 durations_s.append(time.perf_counter() - begun_s)
             after = statistics(client, model.name, size)
-        calls = max(1, after[0] - before[0])
-        return (after[1] - before[1]) / calls / _NS_PER_MS, durations_s
+        return _mean_ms(before, after), durations_s
 
     def _call(self, client: Any, model: Model, size: int) -> None:  # noqa: ANN401  # not typed
         inputs = []
@@ -133,6 +142,12 @@ class StepCaller:
             each.photo if name == tensors.IMAGE else each.sentence.encode() for each in examples
         ]
         return np.array(values, dtype=np.object_).reshape(shape)
+
+
+def _mean_ms(before: tuple[int, int], after: tuple[int, int]) -> float:
+    """Mean time of a batch between two readings of the statistics."""
+    batches = max(1, after[0] - before[0])
+    return (after[1] - before[1]) / batches / _NS_PER_MS
 
 
 def statistics(client: Any, model: str, size: int) -> tuple[int, int]:  # noqa: ANN401

@@ -56,6 +56,20 @@ def test_one_server_with_constant_times_is_m_d_1(use: float) -> None:
     assert mean_ms(one_step(), 100 * use) == pytest.approx(expected_ms, rel=TOLERANCE)
 
 
+@pytest.mark.parametrize("use", [0.3, 0.7])
+def test_server_that_has_to_wake_is_m_d_1_with_setup_times(use: float) -> None:
+    # Welch (1964): the wait without them, and (2 D + rate D^2) / (2 (1 + rate D)) for a setup of D.
+    wake_ms, per_ms = 6.0, use / SERVICE_MS
+    setup_ms = (2 * wake_ms + per_ms * wake_ms**2) / (2 * (1 + per_ms * wake_ms))
+    expected_ms = SERVICE_MS + SERVICE_MS * use / (2 * (1 - use)) + setup_ms
+    profile = one_step()
+    step = profile.branches[0].model_copy(update={"wake_ms": wake_ms})
+
+    woken = profile.model_copy(update={"branches": (step,)})
+
+    assert mean_ms(woken, 100 * use) == pytest.approx(expected_ms, rel=TOLERANCE)
+
+
 @pytest.mark.parametrize("rate_rps", [50.0, 250.0, 1000.0])
 def test_batches_without_bound_of_constant_time_wait_as_computed(rate_rps: float) -> None:
     # A batch takes all that came during the one before it, which is Poisson with mean a, or the
