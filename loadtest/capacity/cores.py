@@ -3,9 +3,9 @@
 A kernel does not divide all cores equally among all who want them. Each core has a queue of its own
 and divides itself among that (processor sharing, Kleinrock 1967). Work goes to an idle core; where
 there is none it stays where it was woken, however long the queue is. A core that has nothing left
-takes from the longest queue at its next tick. So of three on two cores one is alone and quick, and
-two are half as fast, for longer than all of them take. Cores that are busy together may be slower
-than one alone (two threads of one physical core, one memory).
+takes from the longest queue at its next tick. So of three on two cores one is alone and quick and
+two are half as fast, and it stays so until one of them ends. Cores that are busy together may be
+slower than one alone (two threads of one physical core, one memory).
 """
 
 from __future__ import annotations
