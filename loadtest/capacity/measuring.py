@@ -203,8 +203,8 @@ def _lone(
 ) -> tuple[float, dict[str, float]]:
     """What lone requests take, and each step for them, in ms.
 
-    Of several windows the quietest: a machine with little to do is slow to wake in spells, which
-    under load are not there.
+    Of several windows the quietest: a machine with little to do is slow to wake in spells, of which
+    it shows nothing under load.
     """
 
     def window(seed: int) -> tuple[float, dict[str, float]]:

@@ -76,6 +76,8 @@ async def test_failure_of_another_route_shows_nothing(
     answer = await gateway.http.get("/v1/models")
 
     assert answer.status_code == 500
+    assert answer.json()["code"] == "internal"  # the edge answers, and not Starlette
+    assert answer.headers["x-request-id"]
     assert "hunter2" not in answer.text
 
 
