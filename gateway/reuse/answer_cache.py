@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ class AnswerCache(Generic[T]):
         self._max_bytes = max_bytes
         self._ttl_s = ttl_s
         self._clock = clock
-        self._entries: OrderedDict[bytes, _Entry[T]] = OrderedDict()  # least recently used first
+        self._entries: OrderedDict[Hashable, _Entry[T]] = OrderedDict()  # least recently used first
         self._size_bytes = 0
 
     @property
@@ -44,7 +44,7 @@ class AnswerCache(Generic[T]):
         """What all entries take, in bytes."""
         return self._size_bytes
 
-    def get(self, key: bytes) -> T | None:
+    def get(self, key: Hashable) -> T | None:
         """Returns what was put under a key, unless it has gone since or is too old."""
         entry = self._entries.get(key)
         if entry is None:
@@ -55,11 +55,11 @@ class AnswerCache(Generic[T]):
         self._entries.move_to_end(key)
         return entry.value
 
-    def put(self, key: bytes, value: T, size_bytes: int) -> int:
+    def put(self, key: Hashable, value: T, size_bytes: int) -> int:
         """Keeps a value.
 
         Args:
-            key: names it.
+            key: names it; small, as its size is not counted.
             value: must not be changed any more.
             size_bytes: of the value alone. One that would fill the whole cache is not kept.
 
@@ -79,5 +79,5 @@ class AnswerCache(Generic[T]):
         self._size_bytes += entry.size_bytes
         return evicted
 
-    def _drop(self, key: bytes) -> None:
+    def _drop(self, key: Hashable) -> None:
         self._size_bytes -= self._entries.pop(key).size_bytes

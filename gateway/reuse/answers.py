@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from gateway.errors import DeadlineExceededError
-from gateway.reuse.equality import equality_key
+from gateway.reuse.equality import MAX_COMPARED_BYTES, content_digest
 from gateway.reuse.single_flight import SingleFlight
 from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Hashable
 
     from gateway.admission.deadline import Deadline
     from gateway.reuse.answer_cache import AnswerCache
@@ -78,17 +78,23 @@ class ReusedAnswers(Generic[T]):
         self._observer = observer
         self._flights: SingleFlight[T] = SingleFlight()
 
-    async def key(self, question: Question) -> bytes | None:
-        """Returns what `answer` finds equal questions by; None when nothing is ever reused."""
+    async def key(self, question: Question) -> Hashable | None:
+        """Returns what `answer` finds equal questions by; None when nothing is ever reused.
+
+        While a question is in flight its inputs are there to be compared. One that is kept longer,
+        or is large, is known by their digest.
+        """
         if not self._policy.has_coalescing and self._cache is None:
             return None
         if self._policy.is_shared:
             question = dataclasses.replace(question, caller="")
-        return await equality_key(question)
+        if self._cache is None and question.size_bytes <= MAX_COMPARED_BYTES:
+            return question
+        return await content_digest(question)
 
     async def answer(
         self,
-        key: bytes | None,
+        key: Hashable | None,
         compute: Callable[[float], Coroutine[object, object, T]],
         deadline: Deadline,
         on_reused: Callable[[], None],
@@ -135,7 +141,7 @@ class ReusedAnswers(Generic[T]):
 
     async def _begin(
         self,
-        key: bytes,
+        key: Hashable,
         compute: Callable[[float], Coroutine[object, object, T]],
         left_s: float,
     ) -> T:
@@ -145,14 +151,14 @@ class ReusedAnswers(Generic[T]):
         self._observer.count_reuse(MISS)
         return await self._flights.wait(key, self._flights.begin(key, compute_and_keep))
 
-    async def _join(self, key: bytes, flight: Flight[T], left_s: float) -> T:
+    async def _join(self, key: Hashable, flight: Flight[T], left_s: float) -> T:
         try:
             async with asyncio.timeout(left_s):
                 return await self._flights.wait(key, flight)
         except TimeoutError as error:
             raise DeadlineExceededError from error
 
-    def _keep(self, key: bytes, answer: T) -> T:
+    def _keep(self, key: Hashable, answer: T) -> T:
         if self._cache is not None:
             if evicted := self._cache.put(key, answer, self._size_of(answer)):
                 self._observer.count_reuse(EVICTED, evicted)

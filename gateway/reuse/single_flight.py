@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Hashable
 
 T = TypeVar("T")
 
@@ -29,14 +29,16 @@ class SingleFlight(Generic[T]):
     """The computations that are in flight, by key. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._by_key: dict[bytes, Flight[T]] = {}
+        self._by_key: dict[Hashable, Flight[T]] = {}
         self._tasks: set[asyncio.Task[T]] = set()  # the event loop itself keeps no task alive
 
-    def find(self, key: bytes) -> Flight[T] | None:
+    def find(self, key: Hashable) -> Flight[T] | None:
         """Returns the computation of a key that can be joined, or None."""
         return self._by_key.get(key)
 
-    def begin(self, key: bytes, compute: Callable[[], Coroutine[object, object, T]]) -> Flight[T]:
+    def begin(
+        self, key: Hashable, compute: Callable[[], Coroutine[object, object, T]]
+    ) -> Flight[T]:
         """Starts the computation of a key that has none; `wait` must follow at once."""
         flight = Flight(asyncio.create_task(compute()))
         self._by_key[key] = flight
@@ -50,7 +52,7 @@ class SingleFlight(Generic[T]):
         flight.task.add_done_callback(end)
         return flight
 
-    async def wait(self, key: bytes, flight: Flight[T]) -> T:
+    async def wait(self, key: Hashable, flight: Flight[T]) -> T:
         """Waits for a computation; raises what it raised.
 
         When the one who waits is cancelled and is the last, so is the computation.
@@ -64,6 +66,6 @@ class SingleFlight(Generic[T]):
                 self._forget(key, flight)
                 flight.task.cancel()
 
-    def _forget(self, key: bytes, flight: Flight[T]) -> None:
+    def _forget(self, key: Hashable, flight: Flight[T]) -> None:
         if self._by_key.get(key) is flight:
             del self._by_key[key]

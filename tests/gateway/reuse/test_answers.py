@@ -13,7 +13,7 @@ from gateway.admission.deadline import Deadline
 from gateway.errors import BackendUnavailableError, DeadlineExceededError
 from gateway.reuse.answer_cache import AnswerCache
 from gateway.reuse.answers import ReusedAnswers, ReusePolicy
-from gateway.reuse.equality import Question
+from gateway.reuse.equality import MAX_COMPARED_BYTES, Question, content_digest
 from gateway.reuse.source import Source
 
 pytestmark = pytest.mark.anyio
@@ -205,6 +205,15 @@ async def test_answers_time_already_spent_computes_nothing() -> None:
     with pytest.raises(DeadlineExceededError):
         await ask(answers, backend, budget_s=0.0)
     assert backend.begun == 0
+
+
+async def test_answers_digest_stands_for_what_is_large_or_kept() -> None:
+    small = Question("a", "model", "digest", {"IMAGE": b"same"})
+    large = Question("a", "model", "digest", {"IMAGE": bytes(MAX_COMPARED_BYTES + 1)})
+    in_flight, kept = make_answers(), make_answers(cache_bytes=10_000)
+    assert await in_flight.key(small) is small
+    assert await in_flight.key(large) == await content_digest(large)
+    assert await kept.key(small) == await content_digest(small)
 
 
 async def test_answers_neither_kind_of_reuse_hashes_nothing() -> None:
