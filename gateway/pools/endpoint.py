@@ -12,6 +12,7 @@ from gateway.pools.latency import Latency
 
 if TYPE_CHECKING:
     from gateway.placement import PoolName
+    from gateway.pools.look import Look
     from gateway.triton.backend import InferenceBackend
 
 MAX_MISSES: Final = 2
@@ -55,6 +56,7 @@ class Endpoint:
 
     Attributes:
         catalog: what it served at the last look that succeeded.
+        last_look: None when it failed, or there was none.
         is_ready: whether the last looks found it ready.
         has_been_seen: whether a look at it has ended yet, well or not.
         is_draining: it gets nothing new, and is left when nothing is on its way any more.
@@ -69,6 +71,7 @@ class Endpoint:
         self.address = address
         self.backend = backend
         self.catalog: Catalog = EMPTY_CATALOG
+        self.last_look: Look | None = None
         self.is_ready = False
         self.has_been_seen = False
         self.is_draining = False
@@ -121,12 +124,12 @@ class Endpoint:
         """Hears that an answer came, an error included."""
         self._answered_s = now_s
 
-    def note_seen(self, catalog: Catalog) -> None:
+    def note_seen(self, look: Look) -> None:
         """Hears that a look found it ready."""
         if not self.is_ready:
             # What kept requests away may be over: the next one tries.
             self.breaker.try_now()
-        self.catalog = catalog
+        self.catalog, self.last_look = look.catalog, look
         self.is_ready = self.has_been_seen = True
         self.misses = 0
 
@@ -138,6 +141,7 @@ class Endpoint:
                 and one that is only slow for a moment is given another look.
         """
         self.misses += 1
+        self.last_look = None
         self.has_been_seen = True
         if is_final or self.misses >= MAX_MISSES:
             self.is_ready = False

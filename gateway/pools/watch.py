@@ -111,7 +111,7 @@ class Watch:
         was_ready, had_been_seen = endpoint.is_ready, endpoint.has_been_seen
         begun_s = time.perf_counter()
         try:
-            catalog = await look_at(endpoint.backend, endpoint.pool)
+            look = await look_at(endpoint.backend, endpoint.pool, endpoint.last_look)
         except GatewayError as error:
             # One that says no is believed; one that says nothing may only be busy.
             is_silent = time.perf_counter() - begun_s >= PROBE_TIMEOUT_S
@@ -121,6 +121,7 @@ class Watch:
             if not endpoint.is_ready and (was_ready or not had_been_seen):
                 _log(logging.WARNING, "triton_unavailable", endpoint, code=error.code)
         else:
+            catalog = look.catalog
             if catalog != endpoint.catalog or not was_ready:
                 _log(
                     logging.INFO,
@@ -129,7 +130,7 @@ class Watch:
                     variants={each.name: each.digest for each in catalog.variants.values()},
                     refused={each.model: each.reason for each in catalog.refused},
                 )
-            endpoint.note_seen(catalog)
+            endpoint.note_seen(look)
         self._fleet.note_look()
 
 

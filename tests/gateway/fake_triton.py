@@ -41,6 +41,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         is_ready: what ServerReady says.
         requests: every ModelInfer request that was received.
         metadata: what came along with each of them.
+        configs_read: how many model configurations were read.
         cancelled: how many ModelInfer calls were cancelled by the client.
         running: how many ModelInfer calls are running.
         release: calls with the text "wait" wait for it.
@@ -61,6 +62,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         self.is_ready = True
         self.requests: list[Any] = []
         self.metadata: list[dict[str, Any]] = []
+        self.configs_read = 0
         self.cancelled = 0
         self.running = 0
         self.most_running = 0
@@ -106,6 +108,7 @@ class FakeTriton(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore
         return service_pb2.RepositoryIndexResponse(models=models)
 
     async def ModelConfig(self, request: Any, context: Any) -> Any:
+        self.configs_read += 1
         await self._hold()
         response = service_pb2.ModelConfigResponse()
         response.config.name = request.name

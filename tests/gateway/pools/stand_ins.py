@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gateway.catalog import build_catalog
 from gateway.placement import PoolName
 from gateway.pools.endpoint import Endpoint
+from gateway.pools.look import Look
 from gateway.pools.pool import Pool
 from gateway.triton.grpc_backend import TritonBackend
 from tests.gateway.manifests import make_repository
@@ -27,7 +28,7 @@ def make_pool(
     for number in range(count):
         backend = TritonBackend(f"127.0.0.1:{number + 1}", max_request_bytes=1)
         endpoint = Endpoint(name, f"{name}-{number}", backend)
-        endpoint.note_seen(catalog)
+        endpoint.note_seen(Look((), catalog))
         pool.endpoints.append(endpoint)
     return pool
 

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from gateway.pools.endpoint import EndpointState
+from gateway.pools.look import Look
 from tests.gateway.pools.stand_ins import VARIANT, answer, fail, make_pool
 
 pytestmark = pytest.mark.anyio
@@ -160,5 +161,5 @@ async def test_endpoint_that_is_back_is_tried_at_once() -> None:
     for _ in range(6):
         fail(pool, endpoint, 0.0)
     endpoint.note_missed(is_final=True)
-    endpoint.note_seen(endpoint.catalog)
+    endpoint.note_seen(Look((), endpoint.catalog))
     assert endpoint.state(0.0) is EndpointState.TRIAL
