@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -42,16 +43,23 @@ def read_row(outputs: Mapping[str, Row], name: str, length: int) -> Row:
         BackendError: it is not there, or not like that.
     """
     row = outputs.get(name)
-    if row is None or row.shape != (length,) or not np.isfinite(row).all():
-        raise BackendError(f"output {name} is missing, misshapen or not finite")
+    if row is None or row.shape != (length,) or np.count_nonzero(np.isfinite(row)) < length:
+        raise _broken(name)
     return row
 
 
 def read_trace(outputs: Mapping[str, Row], name: str) -> Trace:
     """Reads a trace output; see `tensors.TRACE_FIELDS`. Raises as `read_row` does."""
-    row = read_row(outputs, name, len(tensors.TRACE_FIELDS))
-    preprocess_us, encode_us, batch_size = row.tolist()
+    row = outputs.get(name)
+    fields = [] if row is None else row.tolist()
+    if len(fields) != len(tensors.TRACE_FIELDS) or not all(map(math.isfinite, fields)):
+        raise _broken(name)
+    preprocess_us, encode_us, batch_size = fields
     preprocess_ms = preprocess_us / _US_PER_MS
     if not batch_size:
         return Trace(preprocess_ms, None, None)
     return Trace(preprocess_ms, encode_us / _US_PER_MS, int(batch_size))
+
+
+def _broken(name: str) -> BackendError:
+    return BackendError(f"output {name} is missing, misshapen or not finite")

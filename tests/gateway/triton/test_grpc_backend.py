@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from tritonclient.grpc import service_pb2
 
 from gateway.errors import BackendUnavailableError, DeadlineExceededError, VariantUnavailableError
 from gateway.triton.grpc_backend import TritonBackend
@@ -41,6 +43,24 @@ async def infer(backend: TritonBackend, text: bytes, model: str = MODEL) -> list
 async def test_infer_returns_rows_without_the_batch_axis(triton: FakeTriton) -> None:
     async with connect(triton) as backend:
         assert await infer(backend, b"a") == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("length", [0, 1, 123, 124, 127, 128, 16_379, 16_380, 70_000])
+async def test_infer_sends_what_protobuf_would_write(triton: FakeTriton, length: int) -> None:
+    model = next(name for name in make_repository() if "-both-" in name)
+    image, text = bytes(range(256)) * 274, "ä".encode()
+    image = image[:length]
+    async with connect(triton) as backend:
+        await backend.infer(
+            model, {"IMAGE": image, "TEXT": text}, ["LOGITS"], timeout_s=5.0, request_id="id-1"
+        )
+    (sent,) = triton.requests
+    expected = service_pb2.ModelInferRequest(model_name=model, id="id-1")
+    for name, content in (("IMAGE", image), ("TEXT", text)):
+        expected.inputs.add(name=name, datatype="BYTES", shape=(1, 1))
+        expected.raw_input_contents.append(struct.pack("<I", len(content)) + content)
+    expected.outputs.add(name="LOGITS")
+    assert sent == expected
 
 
 async def test_infer_past_its_time_cancels_the_call(triton: FakeTriton) -> None:
