@@ -108,6 +108,6 @@ def _task(
         name,
         kind,
         labels if is_spelt_out else None,
-        labels_digest(labels_value(labels, kind)),
+        None if is_spelt_out else labels_digest(labels_value(labels, kind)),
         tuple(each.score for each in scored),
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.contract.manifest import ModalitySet
 from gateway.receipts import receipt_pb2
-from gateway.receipts.receipt import DrawnArm, PredictedTask, Receipt, labels_digest
+from gateway.receipts.receipt import DrawnArm, PredictedTask, Receipt
 from gateway.routing.reason import Reason
 
 if TYPE_CHECKING:
@@ -96,13 +96,10 @@ def decode(payload: bytes) -> Receipt:
 
 
 def _decode_task(message: receipt_pb2.Task) -> PredictedTask:
-    task = PredictedTask(
+    return PredictedTask(
         message.name,
         "several" if message.is_several else "one",
         None if message.labels_digest else tuple(message.labels),
-        message.labels_digest,
+        message.labels_digest or None,
         tuple(score / _SCORE_STEPS for score in message.scores),
     )
-    if task.value is None:
-        return task
-    return PredictedTask(task.name, task.kind, task.labels, labels_digest(task.value), task.scores)

@@ -53,8 +53,8 @@ class PredictedTask:
     Attributes:
         name: of the task; empty where a variant has one set of labels alone.
         kind: whether an item has `one` of its labels or `several`.
-        labels: the best label, or all that apply; None where only their digest was kept.
-        digest: `labels_digest` of them.
+        labels: the best label, or all that apply; None where only their digest is kept.
+        kept_digest: `labels_digest` of labels that are not spelt out, else None.
         scores: calibrated probabilities, to 1/16383, best first: of the best labels, at most
             `MAX_SCORES`, or of those that apply.
     """
@@ -62,7 +62,7 @@ class PredictedTask:
     name: str
     kind: TaskKind
     labels: tuple[str, ...] | None
-    digest: bytes
+    kept_digest: bytes | None
     scores: tuple[float, ...]
 
     @property
@@ -74,6 +74,11 @@ class PredictedTask:
     def value(self) -> str | None:
         """`labels_value` of what was predicted, or None where only its digest was kept."""
         return None if self.labels is None else labels_value(self.labels, self.kind)
+
+    @property
+    def digest(self) -> bytes:
+        """`labels_digest` of what was predicted."""
+        return labels_digest(self.value or "") if self.kept_digest is None else self.kept_digest
 
 
 @dataclass(frozen=True, slots=True)

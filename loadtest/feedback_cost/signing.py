@@ -14,8 +14,6 @@ from gateway.receipts.receipt import (
     DrawnArm,
     PredictedTask,
     Receipt,
-    labels_digest,
-    labels_value,
 )
 from gateway.receipts.ring import ReceiptRing
 from gateway.routing.reason import Reason
@@ -54,7 +52,7 @@ class Signer:
             "",
             "one",
             (LABEL,),
-            labels_digest(labels_value((LABEL,), "one")),
+            None,
             (0.91, 0.04, 0.02, 0.01, 0.01),
         )
         receipt = Receipt(

@@ -13,8 +13,6 @@ from gateway.receipts.receipt import (
     PredictedTask,
     Receipt,
     TaskKind,
-    labels_digest,
-    labels_value,
 )
 from gateway.routing.reason import Reason
 
@@ -28,7 +26,7 @@ DRAW = DrawnArm("new-head", "0badcafe", "default", "openmoji", 0.25, is_sticky=T
 def predicted_task(
     *labels: str, name: str = "", kind: TaskKind = "one", scores: tuple[float, ...] = (0.9, 0.1)
 ) -> PredictedTask:
-    return PredictedTask(name, kind, labels, labels_digest(labels_value(labels, kind)), scores)
+    return PredictedTask(name, kind, labels, None, scores)
 
 
 def make_receipt(**changes: Any) -> Receipt:  # noqa: ANN401 - any field
