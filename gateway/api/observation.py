@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +23,7 @@ from gateway.telemetry.metrics import NONE, Metrics
 from gateway.telemetry.tracing.span import NULL_SPAN, ServerSpan
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
+_REQUEST_ID_BYTES: Final = 16
 SEVERAL: Final = "several"
 """Label value of a request whose items differ in variant or modality set."""
 
@@ -31,7 +32,7 @@ def request_id_from(header: str | None) -> str:
     """Returns the id that the caller sent when it is well formed, else a new one."""
     if header is not None and _REQUEST_ID.fullmatch(header):
         return header
-    return uuid.uuid4().hex
+    return secrets.token_hex(_REQUEST_ID_BYTES)
 
 
 @dataclass(slots=True)

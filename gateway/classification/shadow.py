@@ -172,7 +172,7 @@ class Shadows:
 
 def by_label(scores: Scores) -> dict[str, float]:
     """Returns the calibrated probability of each label."""
-    return dict(zip(scores.labels, probabilities(scores).tolist(), strict=True))
+    return dict(zip(scores.labels, probabilities(scores), strict=True))
 
 
 def total_variation(one: Mapping[str, float], other: Mapping[str, float]) -> float:

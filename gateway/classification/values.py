@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gateway.contract.manifest import ModalitySet
 
@@ -57,8 +57,7 @@ class ClassifyRequest:
         return ModalitySet.IMAGE if self.text is None else ModalitySet.BOTH
 
 
-@dataclass(frozen=True, slots=True)
-class RankedLabel:
+class RankedLabel(NamedTuple):
     """A label with its calibrated probability."""
 
     label: str

@@ -85,7 +85,7 @@ def captured_row(
     familiarity = None
     if tests is not None and request.text is not None:
         familiarity = tests.familiarity(request.text)
-    scores = probabilities(answer.scores).tolist() if request.labels is None else []
+    scores = probabilities(answer.scores) if request.labels is None else []
     return CapturedRow(
         prediction_id=receipt.text,
         prediction_key=receipt.key,
