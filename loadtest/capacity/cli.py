@@ -138,7 +138,7 @@ def plan(  # noqa: PLR0913  # each is an option
 
 def validate(
     *,
-    seconds: SecondsOption = 20.0,
+    seconds: SecondsOption = 60.0,
     output: OutputOption = Path(".bench/plan.json"),
     model_repository: RepositoryOption = DEFAULT_REPOSITORY,
     variant: VariantOption = DEFAULT_VARIANT,
