@@ -80,6 +80,11 @@ class Cores:
         self._at_s = 0.0
         self._version = 0
 
+    @property
+    def has_idle(self) -> bool:
+        """Whether one has nothing to do."""
+        return not all(self._cores)
+
     def run(self, work_s: float, done: Callable[[], None]) -> None:
         """Does some work.
 

@@ -35,8 +35,8 @@ class StepProfile(_Closed):
         service_ms: time of a batch by its size; sizes between are interpolated.
         variation: coefficient of variation of the time of one request, whose root of n-th part a
             batch of n has; 0: always the same.
-        wake_ms: how much longer a batch takes that finds its instance idle, and not one behind the
-            other: the process slept, and others have had its caches.
+        wake_ms: how much longer a batch takes that finds its instance and a core idle, and not one
+            behind the other: both slept, and others have had their caches.
     """
 
     name: Annotated[str, Field(min_length=1)]

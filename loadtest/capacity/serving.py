@@ -78,8 +78,9 @@ class Step:
         self._wake()
 
     def _wake(self) -> None:
-        """Lets instances that had nothing to do begin."""
-        self._dispatch(self._wake_s)
+        """Lets instances that had nothing to do begin; where all cores work none has to wake."""
+        has_slept = self._cores is None or self._cores.has_idle
+        self._dispatch(self._wake_s if has_slept else 0.0)
 
     def _dispatch(self, wake_s: float) -> None:
         most = self._profile.max_batch

@@ -11,6 +11,7 @@ import pytest
 from loadtest.capacity.cores import Cores
 from loadtest.capacity.events import Events
 from loadtest.capacity.profile import Profile, StepProfile, mean_profile
+from loadtest.capacity.serving import Job, Step
 from loadtest.capacity.simulation import Setting, simulate
 from loadtest.traffic.shapes import Steady
 
@@ -133,3 +134,17 @@ def test_mean_of_two_profiles_lies_between_them() -> None:
     assert mean.slowdown == pytest.approx(1.3)
     assert mean.branches[0].service_ms == {1: 15.0}
     assert mean.branches[0].wake_ms == 1.5
+
+
+@pytest.mark.parametrize(("busy_s", "expected_s"), [(0.0, 0.015), (0.004, 0.014)])
+def test_step_wakes_where_a_core_is_idle(busy_s: float, expected_s: float) -> None:
+    events, ended = Events(), []
+    cores = Cores(events, 1, random.Random(0))
+    if busy_s:
+        cores.run(busy_s, lambda: None)
+    profile = StepProfile(name="step", max_batch=1, service_ms={1: 10.0}, wake_ms=5.0)
+    step = Step(profile, events, cores, random.Random(0), lambda _job: ended.append(events.now_s))
+    step.enter(Job(lambda _job: None))
+    events.run()
+    # 10 ms and 5 to wake; or, beside 4 ms of other work on the same core, 10 and those 4
+    assert ended == pytest.approx([expected_s])
