@@ -1,30 +1,18 @@
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.placement import PoolName
 from gateway.pools.look import look_at
-from gateway.triton.grpc_backend import TritonBackend
+from tests.gateway.connections import connect
 from tests.gateway.manifests import make_repository
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from tests.gateway.fake_triton import FakeTriton
 
 pytestmark = pytest.mark.anyio
-
-
-@asynccontextmanager
-async def connect(triton: FakeTriton) -> AsyncIterator[TritonBackend]:
-    backend = TritonBackend(triton.url, max_request_bytes=1_000)
-    try:
-        yield backend
-    finally:
-        await backend.close()
 
 
 async def test_look_reads_configurations_at_every_fifth_look_while_the_models_are_the_same(

@@ -2,34 +2,23 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from tritonclient.grpc import service_pb2
 
 from gateway.errors import BackendUnavailableError, DeadlineExceededError, VariantUnavailableError
-from gateway.triton.grpc_backend import TritonBackend
 from tests.gateway.conftest import eventually
+from tests.gateway.connections import connect
 from tests.gateway.manifests import make_repository
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from gateway.triton.grpc_backend import TritonBackend
     from tests.gateway.fake_triton import FakeTriton
 
 pytestmark = pytest.mark.anyio
 
 MODEL = next(name for name in make_repository() if "-text-" in name)
-
-
-@asynccontextmanager
-async def connect(triton: FakeTriton) -> AsyncIterator[TritonBackend]:
-    backend = TritonBackend(triton.url, max_request_bytes=1_000_000)
-    try:
-        yield backend
-    finally:
-        await backend.close()
 
 
 async def infer(backend: TritonBackend, text: bytes, model: str = MODEL) -> list[float]:
