@@ -51,7 +51,7 @@ def main() -> int:
     # request (`make bench-gateway`).
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Before gRPC is loaded: its newer engine hands each call through four threads of its own, the
-    # older one through none, for a twelfth less CPU (decision 26).
+    # older one through none, for less CPU (decision 26).
     os.environ.setdefault("GRPC_EXPERIMENTS", GRPC_EXPERIMENTS)
     argparse.ArgumentParser(
         prog="python -m gateway",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.local.triton_server import free_ports
 from loadtest.bench.accounting import CpuUse, read_cpu
-from loadtest.bench.errors import BenchError, RefusedError
+from loadtest.bench.errors import NoProfileError, RefusedError, ServerUnreachableError
 from loadtest.bench.targets import Verdict
 from loadtest.bench.window import GATEWAY, UnderLoad
 from loadtest.gateway_cost.profiled_server import ProfiledGateway, begin_profile, read_profile
@@ -184,7 +184,7 @@ def _shares(subject: Subject, window_s: float, narrator: Narrator) -> Mapping[st
     for _ in range(_PROFILES - 1):
         try:
             return _sample_shares(subject, window_s)
-        except BenchError as error:
+        except (NoProfileError, ServerUnreachableError) as error:
             # `faulthandler` reads frames that the interpreter is changing, and may crash at it.
             narrator.say(f"the sampled gateway ended; once more ({error})")
     return _sample_shares(subject, window_s)
