@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -28,24 +29,23 @@ from loadtest.capacity.duration import milliseconds
 from loadtest.capacity.helm_values import values_yaml
 from loadtest.capacity.measuring import first_answer_s, measure_profile
 from loadtest.capacity.planning import Plan, Wish, make_plan
-from loadtest.capacity.profile import mean_profile, read_profile, write_profile
-from loadtest.capacity.validation import LOADS, Compared, drive, judge, plot, simulated
+from loadtest.capacity.profile import read_profile, write_profile
+from loadtest.capacity.validation import judge, plot, take_rounds
 
 if TYPE_CHECKING:
     from loadtest.bench.load import Server
 
 PROFILE: Final = Path(".bench/profile.json")
-_PROFILE_PART_S: Final = 3.0  # of those beside loads
+_PROFILE_PART_S: Final = 2.0  # of those beside loads
 
 ProfileOption = Annotated[Path, typer.Option("--profile", help="Profile to plan with.")]
-SecondsOption = Annotated[
-    float, typer.Option(min=1.0, max=600.0, help="Length of each load, in seconds.")
-]
 
 
 def profile(
     *,
-    seconds: SecondsOption = 5.0,
+    seconds: Annotated[
+        float, typer.Option(min=1.0, max=600.0, help="Length of each part, in seconds.")
+    ] = 5.0,
     output: OutputOption = PROFILE,
     model_repository: RepositoryOption = DEFAULT_REPOSITORY,
     variant: VariantOption = DEFAULT_VARIANT,
@@ -138,14 +138,17 @@ def plan(  # noqa: PLR0913  # each is an option
 
 def validate(
     *,
-    seconds: SecondsOption = 60.0,
+    seconds: Annotated[
+        float,
+        typer.Option(min=1.0, max=600.0, help="Length of each load, all rounds together."),
+    ] = 90.0,
     output: OutputOption = Path(".bench/plan.json"),
     model_repository: RepositoryOption = DEFAULT_REPOSITORY,
     variant: VariantOption = DEFAULT_VARIANT,
 ) -> None:
     """Hold the simulation against the real service at several loads; 1 when 15 per cent off.
 
-    Measures a profile before and behind each load, on the same running service.
+    Three rounds of all loads, a profile before and behind each, on the same running service.
     """
     console = Console()
     part_s = min(seconds, _PROFILE_PART_S)
@@ -154,29 +157,21 @@ def validate(
         subject = read_subject(model_repository.absolute(), variant, output)
         begun_s = time.perf_counter()
         with subject.stack() as stack:
-            # A profile before and behind each load: a machine that changes meanwhile changes both.
             server = subject.server(stack.address)
             start_s = _start_s(server, begun_s)
-            measured = [measure_profile(subject, stack, start_s, part_s, narrator)]
-            most_rps = measured[0].profile.most_rps(measured[0].beside_cpu_ms)
-            loads = []
-            for rate_rps in (ratio * most_rps for ratio in LOADS):
-                real = drive(server, rate_rps, seconds)
-                measured.append(measure_profile(subject, stack, start_s, part_s, narrator))
-                before, after = measured[-2:]
-                profile = mean_profile(before.profile, after.profile)
-                beside_cpu_ms = (before.beside_cpu_ms + after.beside_cpu_ms) / 2
-                model = simulated(profile, beside_cpu_ms, rate_rps, seconds)
-                loads.append(Compared(rate_rps, real, model))
-                narrator.say(f"{rate_rps:.1f}/s: measured {real}; simulated {model}")
-        verdicts = judge(loads)
+            measure = partial(measure_profile, subject, stack, start_s, part_s, narrator)
+            rounds = take_rounds(server, measure, seconds, narrator)
+        for each in rounds.loads:
+            narrator.say(f"all rounds: {each}")
+        verdicts = judge(rounds.loads)
         figures = {
             "machine": asdict(this_machine()),
-            "profiles": [each.profile.model_dump(mode="json") for each in measured],
-            "loads": [asdict(each) for each in loads],
+            "profiles": [each.profile.model_dump(mode="json") for each in rounds.measured],
+            "rounds": [[asdict(each) for each in loads] for loads in rounds.compared],
+            "loads": [asdict(each) for each in rounds.loads],
         }
         report.write_json(output, figures, verdicts)
-        plot(output.with_suffix(".png"), loads)
+        plot(output.with_suffix(".png"), rounds.loads)
     conclude(console, verdicts, output)
 
 
