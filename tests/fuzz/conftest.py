@@ -33,7 +33,7 @@ settings.register_profile(
 settings.register_profile(
     "large", max_examples=5000, deadline=None, print_blob=True, suppress_health_check=_CHECKS
 )
-if settings.get_current_profile_name() == "default":
+if settings.get_current_profile_name() != "large":  # the default, or that of another folder
     settings.load_profile("ci")
 
 

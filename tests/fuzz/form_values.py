@@ -16,7 +16,8 @@ FORM = "multipart/form-data"
 def filter_case(context: Any, case: Any) -> bool:  # noqa: ANN401 - schemathesis' own
     """Leaves out broken forms that are valid as they are sent, where every value is text or bytes.
 
-    A text that "became a boolean" arrives as the text `false`.
+    A text that "became a boolean" arrives as the text `false`, and a list sends a part for each of
+    its values: of none nothing, whatever its name, and of one what the value alone would send.
     """
     body = case.meta.components.get(ParameterLocation.BODY) if case.meta else None
     if case.media_type != FORM or body is None or body.mode is not GenerationMode.NEGATIVE:
@@ -30,10 +31,15 @@ def _as_sent(form: Any, fields: dict[str, Any]) -> Any:  # noqa: ANN401
         return form
     texts = {name for name, each in fields.items() if each.get("type") == "string"}
     return {
-        name: value if name not in texts or isinstance(value, list | dict | None) else _text(value)
+        name: _text(value) if name in texts else value
         for name, value in form.items()
+        if value != []
     }
 
 
-def _text(value: Any) -> str:  # noqa: ANN401
+def _text(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
+    if isinstance(value, list | dict | None):
+        return value
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
