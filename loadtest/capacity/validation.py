@@ -33,7 +33,7 @@ MAX_DIFFERENCE: Final = 0.15
 LOADS: Final = (0.3, 0.5, 0.7, 1.3, 2.0)
 """Of what the service can do. Near 1 a little more or less load changes P99 by much."""
 
-ROUNDS: Final = 3
+_ROUNDS: Final = 3
 
 _WARM_UP_S: Final = 5.0
 _RUNS: Final = 5
@@ -130,15 +130,15 @@ def take_rounds(
     measured = [measure()]
     most_rps = measured[0].profile.most_rps(measured[0].beside_cpu_ms)
     compared: list[list[Compared]] = []
-    for seed in range(ROUNDS):
+    for seed in range(_ROUNDS):
         compared.append([])
         for rate_rps in (ratio * most_rps for ratio in LOADS):
-            real = _drive(server, rate_rps, seconds / ROUNDS, seed)
+            real = _drive(server, rate_rps, seconds / _ROUNDS, seed)
             measured.append(measure())
             before, after = measured[-2:]
             profile = mean_profile(before.profile, after.profile)
             beside_cpu_ms = (before.beside_cpu_ms + after.beside_cpu_ms) / 2
-            simulated = _simulate(profile, beside_cpu_ms, rate_rps, seconds / ROUNDS, seed)
+            simulated = _simulate(profile, beside_cpu_ms, rate_rps, seconds / _ROUNDS, seed)
             compared[-1].append(Compared(rate_rps, real, simulated))
             narrator.say(str(compared[-1][-1]))
     return Rounds(measured, compared)
