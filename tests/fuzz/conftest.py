@@ -35,6 +35,8 @@ settings.register_profile(
 )
 if settings.get_current_profile_name() != "large":  # the default, or that of another folder
     settings.load_profile("ci")
+PROFILE = settings()
+"""What is loaded now: when a test runs, another folder may have loaded its own."""
 
 
 @dataclass(frozen=True)

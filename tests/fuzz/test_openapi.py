@@ -9,9 +9,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hypothesis import settings
-
 from tests.conftest import ROOT
+from tests.fuzz.conftest import PROFILE
 
 if TYPE_CHECKING:
     from tests.fuzz.conftest import ServedGateway
@@ -20,17 +19,14 @@ CONFIG = Path(__file__).with_name("schemathesis.toml")
 REQUEST_TIMEOUT_S = 20
 """Four times the budget of a request: what takes longer hangs."""
 _LEAST_EXAMPLES = 60
-_PROFILE = settings.default
-"""Of this folder: when the test runs, another folder's may have been loaded."""
 
 
 def test_api_keeps_what_its_openapi_page_says(served: ServedGateway, tmp_path: Path) -> None:
-    assert _PROFILE is not None
     # Of each operation, in each of four phases: a tenth of what one fuzzed function gets is more.
-    examples = max(_LEAST_EXAMPLES, _PROFILE.max_examples // 10)
+    examples = max(_LEAST_EXAMPLES, PROFILE.max_examples // 10)
     options = ("--max-examples", str(examples), "--workers", "1")
     limits = ("--request-timeout", str(REQUEST_TIMEOUT_S), "--generation-database", "none")
-    seed = ("--seed", "1") if _PROFILE.derandomize else ()
+    seed = ("--seed", "1") if PROFILE.derandomize else ()
 
     run = subprocess.run(
         [
