@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.api.caller import API_KEY
-from gateway.api.edge import observation_in
+from gateway.api.edge import headers_in, observation_in
 from gateway.api.pages.files import PAGE_PATHS
 from gateway.errors import UnauthenticatedError
 
@@ -76,17 +76,9 @@ class Authentication:
             UnauthenticatedError: it needs a key and has none that is good.
         """
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
-            principal = self._key_ring.authenticate(key_in(_key_headers(scope)))
+            principal = self._key_ring.authenticate(key_in(headers_in(scope)))
             if not principal.scopes:
                 raise UnauthenticatedError.missing()
             scope[_SCOPE_KEY] = principal
             observation_in(scope).key_id = principal.key_id
         await self._app(scope, receive, send)
-
-
-def _key_headers(scope: Scope) -> dict[str, str]:
-    return {
-        name.decode("latin-1"): value.decode("latin-1")
-        for name, value in scope["headers"]
-        if name in {b"x-api-key", b"authorization"}
-    }

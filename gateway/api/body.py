@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from gateway.api.edge import headers_in
+from gateway.api.upload import UPLOAD_KEY
 from gateway.errors import (
     ClientDisconnectedError,
     MalformedRequestError,
@@ -19,11 +20,14 @@ from gateway.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from starlette.requests import Request
 
     from gateway.admission.deadline import Deadline
+    from gateway.api.upload import Upload
+
+T = TypeVar("T")
 
 
 async def read_chunks(request: Request, max_body_bytes: int) -> AsyncIterator[bytes]:
@@ -34,7 +38,7 @@ async def read_chunks(request: Request, max_body_bytes: int) -> AsyncIterator[by
         ClientDisconnectedError: the body ended early because the client went away.
         MalformedRequestError: the length header is not a number.
     """
-    declared = request.headers.get("content-length")
+    declared = headers_in(request.scope).get("content-length")
     if declared is not None:
         if not (declared.isascii() and declared.isdigit()):
             raise MalformedRequestError(
@@ -64,17 +68,21 @@ async def read_body(request: Request, max_body_bytes: int) -> bytes:
     return b"".join([chunk async for chunk in read_chunks(request, max_body_bytes)])
 
 
-@asynccontextmanager
-async def receive_timeout(deadline: Deadline) -> AsyncIterator[None]:
+async def received_in_time(
+    reading: Coroutine[object, object, T], request: Request, deadline: Deadline
+) -> T:
     """Ends the reading of a body when the time of its request is spent.
 
     Raises:
         RequestTimeoutError: it is: the client was too slow, not the service.
     """
+    upload: Upload = request.scope[UPLOAD_KEY]
+    if upload.is_complete:  # nobody is waited for, so no clock is wound
+        return await reading
     # A client that sends a byte now and then must not hold a place in flight.
     try:
         async with asyncio.timeout(max(0.0, deadline.left_s(time.perf_counter()))):
-            yield
+            return await reading
     except TimeoutError as error:
         raise RequestTimeoutError("body", deadline.budget_s) from error
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from gateway.api.http_protocol import ARRIVED_KEY
@@ -19,7 +18,7 @@ from gateway.api.security_headers import ON_EVERY_ANSWER
 from gateway.errors import ClientDisconnectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from gateway.api.access_log import AccessLog
 
 _SCOPE_KEY: Final = "diptych.observation"
+_HEADERS_KEY: Final = "diptych.headers"
 _CLIENT_CLOSED: Final = "499"
 
 
@@ -39,6 +39,15 @@ def observation_in(scope: Scope) -> Observation:
     """Returns what is noted of the request of an ASGI scope."""
     observation: Observation = scope[_SCOPE_KEY]
     return observation
+
+
+def headers_in(scope: Scope) -> Mapping[str, str]:
+    """Returns the headers of a request that passed the edge.
+
+    They were decoded once for all who look at them: by name in lower case, of equal names the last.
+    """
+    headers: Mapping[str, str] = scope[_HEADERS_KEY]
+    return headers
 
 
 class Edge:
@@ -66,7 +75,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        sent = Headers(scope=scope)
+        sent = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         request_id = request_id_from(sent.get("x-request-id"))
         observation = Observation(request_id, scope["method"], UNMATCHED)
         observation.arrived_s = scope.get(ARRIVED_KEY, observation.arrived_s)
@@ -74,6 +83,7 @@ class Edge:
             self._access_log.tracer, observation, scope["path"], scope["scheme"], sent
         )
         scope[_SCOPE_KEY] = observation
+        scope[_HEADERS_KEY] = sent
         status: int | None = None
 
         async def send_noted(message: Message) -> None:

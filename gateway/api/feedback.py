@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from gateway.admission.deadline import Deadline
 from gateway.api.authentication import principal_of
-from gateway.api.body import read_body, receive_timeout
+from gateway.api.body import read_body, received_in_time
 from gateway.api.edge import observation_of
 from gateway.api.feedback_schemas import (
     FeedbackAnswer,
@@ -116,8 +116,8 @@ class FeedbackApi:
     async def _read(self, request: Request, max_bytes: int) -> Any:  # noqa: ANN401 - any JSON value
         require(principal_of(request), Scope.FEEDBACK)
         self._intake.require_ready()
-        async with receive_timeout(Deadline(time.perf_counter(), self._budget_s)):
-            return parse(await read_body(request, max_bytes))
+        deadline = Deadline(time.perf_counter(), self._budget_s)
+        return parse(await received_in_time(read_body(request, max_bytes), request, deadline))
 
     def _entry(self, outcome: Taken | GatewayError, request: Request) -> dict[str, Any]:
         self._intake.count(outcome)

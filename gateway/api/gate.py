@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.admission.deadline import Deadline
 from gateway.api.authentication import principal_in
-from gateway.api.caller import DEADLINE_KEY, DEGRADED_KEY, PRIORITY_KEY, arrival_of
-from gateway.api.edge import observation_in
+from gateway.api.caller import arrival_of
+from gateway.api.edge import headers_in, observation_in
 from gateway.identity.principal import Scope as AccessScope
 from gateway.identity.principal import require
 
@@ -28,7 +28,6 @@ CLASSIFY_PATH: Final = "/v1/classify"
 BATCH_PATH: Final = "/v1/classify:batch"
 
 _SCOPE_KEY: Final = "diptych.ticket"
-_HEADERS: Final = {each.encode(): each for each in (DEADLINE_KEY, PRIORITY_KEY, DEGRADED_KEY)}
 
 
 def ticket_of(request: Request) -> Ticket:
@@ -67,17 +66,12 @@ class Gate:
         observation.route = scope["path"]
         principal = principal_in(scope)
         require(principal, AccessScope.CLASSIFY)
-        said = {
-            _HEADERS[name]: value.decode("latin-1")
-            for name, value in scope["headers"]
-            if name in _HEADERS
-        }
         if scope["path"] == BATCH_PATH:
             deadline = Deadline(observation.arrived_s, self._batch_budget_s)
         else:
             deadline = self._entrance.admission.deadline(observation.arrived_s)
         peer = (scope.get("client") or ("",))[0]
-        arrival = arrival_of(said, deadline, principal, peer)
+        arrival = arrival_of(headers_in(scope), deadline, principal, peer)
         if scope["path"] == BATCH_PATH:  # its items are many: a place for one would not be enough
             arrival = replace(arrival, allows_degraded=False)
         with self._entrance.admit(principal, arrival) as ticket:

@@ -18,6 +18,7 @@ from gateway.api.connections import ConnectionEnd, Connections
 from gateway.api.departure import DEPARTURE_KEY, Departure
 from gateway.api.joined_writes import JoinedWrites
 from gateway.api.problems import MEDIA_TYPE, to_problem
+from gateway.api.upload import UPLOAD_KEY, Upload
 from gateway.errors import GatewayError, HeadTooLargeError, OverloadedError, RequestTimeoutError
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._unwanted_bytes = 0
         self._departure = Departure()
+        self._upload = Upload()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called once, first."""
@@ -79,7 +81,9 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if not self._is_in_head:  # it follows another without a pause
             self._is_in_head, self._head_bytes = True, 0
         self._start(self._limits.head_timeout_s, ConnectionEnd.HEAD_LATE)
+        self._upload = Upload()
         self.scope[ARRIVED_KEY] = time.perf_counter()  # type: ignore[typeddict-unknown-key]
+        self.scope[UPLOAD_KEY] = self._upload  # type: ignore[typeddict-unknown-key]
 
     def on_headers_complete(self) -> None:
         """Called by the parser after the head; from here on the application runs."""
@@ -113,6 +117,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self.cycle is None or self.transport.is_closing():
             return
         super().on_message_complete()
+        self._upload.is_complete = True
         self._stop()
         if self.cycle.response_complete:
             self._await_next()

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from gateway.admission.arrival import Arrival, Priority
 from gateway.admission.deadline import Deadline
 from gateway.api.authentication import principal_of
-from gateway.api.body import read_body, receive_timeout
+from gateway.api.body import read_body, received_in_time
 from gateway.api.caller import client_name
 from gateway.api.edge import observation_of
 from gateway.api.json_body import ENVELOPE_BYTES, parse, templates_of, validate
@@ -131,8 +131,9 @@ class LabelSetsApi:
                 field="name",
                 limit=63,
             )
-        async with receive_timeout(Deadline(time.perf_counter(), self._budget_s)):
-            body = await read_body(request, 3 * self._limits.max_bytes + ENVELOPE_BYTES)
+        reading = read_body(request, 3 * self._limits.max_bytes + ENVELOPE_BYTES)
+        deadline = Deadline(time.perf_counter(), self._budget_s)
+        body = await received_in_time(reading, request, deadline)
         fields = validate(LabelSetBody, parse(body))
         templates = templates_of(fields.prompt_template)
         label_set = LabelSet(name, to_query(fields.labels, templates, self._limits))

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,7 +32,7 @@ def request_id_from(header: str | None) -> str:
     """Returns the id that the caller sent when it is well formed, else a new one."""
     if header is not None and _REQUEST_ID.fullmatch(header):
         return header
-    return secrets.token_hex(_REQUEST_ID_BYTES)
+    return os.urandom(_REQUEST_ID_BYTES).hex()
 
 
 @dataclass(slots=True)

@@ -15,9 +15,9 @@ from gateway.admission.forecast import WorkKind
 from gateway.api import json_body, multipart
 from gateway.api.answers import classification_answer
 from gateway.api.authentication import principal_of
-from gateway.api.body import read_body, read_chunks, receive_timeout
+from gateway.api.body import read_body, read_chunks, received_in_time
 from gateway.api.departure import CancelOnDisconnect
-from gateway.api.edge import observation_of
+from gateway.api.edge import headers_in, observation_of
 from gateway.api.envelope import EnvelopeLimits, Item, RequestOrigin, to_request
 from gateway.api.gate import BATCH_PATH, CLASSIFY_PATH, ticket_of
 from gateway.api.label_work import TicketLabelWork, label_kind, label_places
@@ -129,8 +129,7 @@ class ClassificationApi:
         """An image file, a text, or both; as a form or as JSON."""
         observation, ticket = observation_of(request), ticket_of(request)
         with stage(names.RECEIVE):
-            async with receive_timeout(ticket.deadline):
-                item = await self._read_item(request)
+            item = await received_in_time(self._read_item(request), request, ticket.deadline)
         item = await self._image_urls.fetch_admitted(item, ticket)
         job = await self._prepare(item, _origin(request), observation)
         ticket.start(job.kinds, job.places)
@@ -143,8 +142,8 @@ class ClassificationApi:
         observation, ticket = observation_of(request), ticket_of(request)
         _require_media_type(request, _JSON)
         with stage(names.RECEIVE):
-            async with receive_timeout(ticket.deadline):
-                body = await read_body(request, self._limits.max_batch_body_bytes)
+            reading = read_body(request, self._limits.max_batch_body_bytes)
+            body = await received_in_time(reading, request, ticket.deadline)
             sent = await json_body.read_items(body, self._limits)
         self._rate_limits.take(principal_of(request), len(sent) - 1)  # the gate took one
         items = await self._image_urls.fetch_batch(sent, ticket)
@@ -160,7 +159,7 @@ class ClassificationApi:
         return _json_response({"items": [task.result() for task in tasks]})
 
     async def _read_item(self, request: Request) -> Item:
-        content_type = request.headers.get("content-type", "")
+        content_type = headers_in(request.scope).get("content-type", "")
         media_type = _require_media_type(request, _MULTIPART, _JSON)
         if media_type == _MULTIPART:
             chunks = read_chunks(request, self._max_multipart_bytes)
@@ -219,14 +218,15 @@ def _start(ticket: Ticket, jobs: Sequence[_Job]) -> None:
 def _origin(request: Request) -> RequestOrigin:
     request_id, ticket = observation_of(request).request_id, ticket_of(request)
     key_id = principal_of(request).proved_id
-    subject = subject_of(request.headers.items(), request_id, key_id)
+    subject = subject_of(headers_in(request.scope).items(), request_id, key_id)
     return RequestOrigin(
         request_id, ticket.deadline, ticket.arrival.client, subject, ticket.placement
     )
 
 
 def _require_media_type(request: Request, *accepted: str) -> str:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = headers_in(request.scope).get("content-type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
     if media_type not in accepted:
         raise UnsupportedContentTypeError(
             "content_type_unsupported",

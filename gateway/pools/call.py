@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
@@ -57,4 +57,4 @@ def split_features(served: Served) -> tuple[Served, dict[str, Row]]:
     if not rows:
         return served, rows
     outputs = {name: row for name, row in served.outputs.items() if name not in rows}
-    return replace(served, outputs=outputs), rows
+    return Served(outputs, served.variant, served.placement), rows

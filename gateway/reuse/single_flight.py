@@ -40,7 +40,7 @@ class SingleFlight(Generic[T]):
         self, key: Hashable, compute: Callable[[], Coroutine[object, object, T]]
     ) -> Flight[T]:
         """Starts the computation of a key that has none; `wait` must follow at once."""
-        flight = Flight(asyncio.create_task(compute()))
+        flight = Flight(asyncio.get_running_loop().create_task(compute()))
         self._by_key[key] = flight
         self._tasks.add(flight.task)
 
@@ -59,7 +59,9 @@ class SingleFlight(Generic[T]):
         """
         flight.waiting += 1
         try:
-            return await asyncio.shield(flight.task)
+            if not flight.task.done():
+                await _ended(flight.task)
+            return flight.task.result()
         finally:
             flight.waiting -= 1
             if flight.waiting == 0 and not flight.task.done():
@@ -69,3 +71,18 @@ class SingleFlight(Generic[T]):
     def _forget(self, key: Hashable, flight: Flight[T]) -> None:
         if self._by_key.get(key) is flight:
             del self._by_key[key]
+
+
+async def _ended(task: asyncio.Task[T]) -> None:
+    """Waits for the end of a task, which the one who waits does not cancel; `shield` with less."""
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def wake(_task: asyncio.Task[T]) -> None:
+        if not future.done():
+            future.set_result(None)
+
+    task.add_done_callback(wake)
+    try:
+        await future
+    finally:
+        task.remove_done_callback(wake)

@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from gateway.contract import tensors
 from gateway.errors import BackendError
 
@@ -43,7 +41,7 @@ def read_row(outputs: Mapping[str, Row], name: str, length: int) -> Row:
         BackendError: it is not there, or not like that.
     """
     row = outputs.get(name)
-    if row is None or row.shape != (length,) or np.count_nonzero(np.isfinite(row)) < length:
+    if row is None or row.shape != (length,) or not all(map(math.isfinite, row.tolist())):
         raise _broken(name)
     return row
 

@@ -62,9 +62,10 @@ class Watcher:
         self._writer = writer
         self._metrics = metrics
         self._random = random
-        self._queue: queue.Queue[Drawn | None] = queue.Queue(_MAX_WAITING)
+        self._queue: queue.SimpleQueue[Drawn | None] = queue.SimpleQueue()
+        self._waiting = 0
         self._waiting_bytes = 0
-        self._bytes_lock = threading.Lock()
+        self._waiting_lock = threading.Lock()
         self._thread = threading.Thread(target=self._work, name="watching", daemon=True)
 
     def start(self) -> None:
@@ -136,18 +137,18 @@ class Watcher:
             self._put(Drawn(request, answer, features, receipt, has_agreed, inclusion))
 
     def _put(self, drawn: Drawn) -> None:
-        if self._waiting_bytes + drawn.size_bytes > _MAX_WAITING_BYTES:
-            self._metrics.count_drop("queue_bytes")
-            return
-        try:
-            self._queue.put_nowait(drawn)
-        except queue.Full:
+        size_bytes = drawn.size_bytes
+        if self._waiting >= _MAX_WAITING:
             self._metrics.count_drop("queue_full")
-            return
-        self._add_waiting(drawn.size_bytes)
+        elif self._waiting_bytes + size_bytes > _MAX_WAITING_BYTES:
+            self._metrics.count_drop("queue_bytes")
+        else:
+            self._add_waiting(1, size_bytes)
+            self._queue.put(drawn)
 
-    def _add_waiting(self, size_bytes: int) -> None:
-        with self._bytes_lock:
+    def _add_waiting(self, count: int, size_bytes: int) -> None:
+        with self._waiting_lock:
+            self._waiting += count
             self._waiting_bytes += size_bytes
 
     def _stop(self) -> None:
@@ -165,7 +166,7 @@ class Watcher:
             if drawn is None:
                 is_open = False
             else:
-                self._add_waiting(-drawn.size_bytes)
+                self._add_waiting(-1, -drawn.size_bytes)
                 self._guarded(lambda drawn=drawn: self._look(drawn))  # type: ignore[misc]
                 self._guarded(self._tick)
         if self._writer is not None:
