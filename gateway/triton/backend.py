@@ -82,4 +82,4 @@ class InferenceBackend(Protocol):
         """
 
     async def close(self) -> None:
-        """Ends all connections; calls in flight are cancelled."""
+        """Ends all connections; calls in flight fail."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import grpc
 
@@ -17,24 +17,26 @@ from gateway.errors import (
     VariantUnavailableError,
 )
 
+if TYPE_CHECKING:
+    from gateway.grpc_client.errors import RpcError
+
 # Triton tells these apart by their text alone (2.51 to 2.72).
 _QUEUE_TEXTS: Final = ("exceeds maximum queue size", "request timeout expired")
 _MODEL_TEXTS: Final = ("unknown model", "is not ready", "has no available versions", "not found")
 
 
-def to_gateway_error(error: grpc.aio.AioRpcError) -> GatewayError:
+def to_gateway_error(error: RpcError) -> GatewayError:
     """Translates the error of a Triton call.
 
     An input fault counts whatever the status: an ensemble may pass on a step's message under a
     status of its own.
     """
-    message = error.details() or ""
-    if (fault := from_message(message)) is not None:
+    if (fault := from_message(error.message)) is not None:
         return InvalidInputError(
             fault.code, fault.detail, field=fault.field, limit=fault.limit, actual=fault.actual
         )
-    status = error.code()
-    text = message.lower()
+    status = error.status
+    text = error.message.lower()
     if status is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceededError()
     if any(each in text for each in _QUEUE_TEXTS) or status is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -45,4 +47,4 @@ def to_gateway_error(error: grpc.aio.AioRpcError) -> GatewayError:
         return VariantUnavailableError()
     if status is grpc.StatusCode.UNAVAILABLE:
         return BackendUnavailableError()
-    return BackendError(f"{status.name}: {message[:500]}")
+    return BackendError(f"{status.name}: {error.message[:500]}")

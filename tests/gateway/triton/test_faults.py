@@ -13,14 +13,11 @@ from gateway.errors import (
     OverloadedError,
     VariantUnavailableError,
 )
+from gateway.grpc_client.errors import RpcError
 from gateway.triton.faults import to_gateway_error
 
 CODE = grpc.StatusCode
 FAULT = InputFault("image_too_many_pixels", "image", "Too many pixels.", limit=10, actual=20)
-
-
-def rpc_error(status: grpc.StatusCode, message: str) -> grpc.aio.AioRpcError:
-    return grpc.aio.AioRpcError(status, grpc.aio.Metadata(), grpc.aio.Metadata(), message)
 
 
 @pytest.mark.parametrize(
@@ -42,10 +39,10 @@ def rpc_error(status: grpc.StatusCode, message: str) -> grpc.aio.AioRpcError:
 def test_to_gateway_error_tells_whose_fault_it_is(
     status: grpc.StatusCode, message: str, expected: type[GatewayError]
 ) -> None:
-    assert type(to_gateway_error(rpc_error(status, message))) is expected
+    assert type(to_gateway_error(RpcError(status, message))) is expected
 
 
 def test_to_gateway_error_keeps_the_fields_of_an_input_fault() -> None:
-    error = to_gateway_error(rpc_error(CODE.INVALID_ARGUMENT, FAULT.to_message()))
+    error = to_gateway_error(RpcError(CODE.INVALID_ARGUMENT, FAULT.to_message()))
     assert isinstance(error, InvalidInputError)
     assert (error.code, error.field, error.limit, error.actual) == (FAULT.code, "image", 10, 20)
