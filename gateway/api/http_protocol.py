@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ARRIVED_KEY: Final = "diptych.arrived_s"
 """Key of the ASGI scope: when the first byte of the head was read, by `time.perf_counter`."""
 
+_MAX_WAITING_BYTES: Final = 256 * 1024  # of a body that the application has not asked for yet
+
 
 class GuardedHttpProtocol(HttpToolsProtocol):
     """One connection.
@@ -103,14 +105,28 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self.cycle.transport = self._joined  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
-        """Called by the parser with a part of the body; after the answer it is dropped."""
-        if self.cycle is None or self.transport.is_closing():
+        """Called by the parser with a part of the body; after the answer it is dropped.
+
+        In place of uvicorn's (0.54): a body that came at once is not copied, and more than 64 KB
+        may wait to be read, as many photos are larger, and to stop and go on costs system calls.
+        """
+        cycle = self.cycle
+        if cycle is None or self.transport.is_closing():
             return
-        super().on_body(body)
-        if self.cycle.response_complete:
+        if cycle.response_complete:
             self._unwanted_bytes += len(body)
             if self._unwanted_bytes > self._limits.max_unwanted_bytes:
                 self._end(ConnectionEnd.BODY_UNWANTED)
+            return
+        waiting: bytes | bytearray = cycle.body
+        if waiting:
+            cycle.body = waiting if isinstance(waiting, bytearray) else bytearray(waiting)
+            cycle.body += body
+        else:
+            cycle.body = body  # type: ignore[assignment]
+        if len(cycle.body) > _MAX_WAITING_BYTES:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         """Called by the parser after the last byte of a request."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation
-from starlette.responses import Response
 
 from gateway.admission.forecast import WorkKind
 from gateway.api import json_body, multipart
@@ -20,6 +18,7 @@ from gateway.api.departure import CancelOnDisconnect
 from gateway.api.edge import headers_in, observation_of
 from gateway.api.envelope import EnvelopeLimits, Item, RequestOrigin, to_request
 from gateway.api.gate import BATCH_PATH, CLASSIFY_PATH, ticket_of
+from gateway.api.json_answer import JsonAnswer
 from gateway.api.label_work import TicketLabelWork, label_kind, label_places
 from gateway.api.lessons import learn
 from gateway.api.openapi import BATCH_REQUEST, CLASSIFY_REQUEST, answers
@@ -32,6 +31,8 @@ from gateway.telemetry.tracing.span import stage
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from starlette.responses import Response
+
     from gateway.admission.rate_limits import RateLimits
     from gateway.admission.ticket import Ticket
     from gateway.api.direct import Endpoint
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from gateway.telemetry.metrics import Metrics
 
 _JSON: Final = "application/json"
-_ENCODE: Final = json.JSONEncoder(ensure_ascii=False).encode  # `json.dumps` makes one each time
 _MULTIPART: Final = "multipart/form-data"
 
 
@@ -135,7 +135,7 @@ class ClassificationApi:
         ticket.start(job.kinds, job.places)
         with CancelOnDisconnect(request):
             answer = await self._answer(job, ticket)
-        return _json_response(answer)
+        return JsonAnswer(answer)
 
     async def classify_batch(self, request: Request) -> Response:
         """The items run side by side. A bad item fails alone; the answer keeps their order."""
@@ -156,7 +156,7 @@ class ClassificationApi:
                 tasks = [
                     group.create_task(self._batch_entry(job, observation, ticket)) for job in jobs
                 ]
-        return _json_response({"items": [task.result() for task in tasks]})
+        return JsonAnswer({"items": [task.result() for task in tasks]})
 
     async def _read_item(self, request: Request) -> Item:
         content_type = headers_in(request.scope).get("content-type", "")
@@ -234,7 +234,3 @@ def _require_media_type(request: Request, *accepted: str) -> str:
             field="Content-Type",
         )
     return media_type
-
-
-def _json_response(answer: dict[str, Any]) -> Response:
-    return Response(_ENCODE(answer).encode(), media_type=_JSON)

@@ -20,6 +20,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _SCORE_STEPS: Final = (1 << 14) - 1  # the largest number of two bytes in protobuf
 _DEFAULT_LAYER: Final = "default"
+# `name` of an enumeration is a function of Python's.
+_MODALITIES: Final = {each: each.name for each in ModalitySet}
+_REASONS: Final = {each: each.name for each in Reason}
 
 
 def encode(receipt: Receipt) -> bytes:
@@ -29,9 +32,9 @@ def encode(receipt: Receipt) -> bytes:
         nonce=receipt.nonce,
         variant=receipt.variant,
         digest=bytes.fromhex(receipt.digest),
-        modalities=receipt.modalities.name,
+        modalities=_MODALITIES[receipt.modalities],
         tasks=_encode_tasks(receipt.tasks),
-        reason=receipt.reason.name,
+        reason=_REASONS[receipt.reason],
     )
     if receipt.unit is not None:
         message.unit = bytes.fromhex(receipt.unit)

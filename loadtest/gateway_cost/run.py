@@ -33,6 +33,9 @@ _PHOTOS: Final = 8
 _PROFILES: Final = 3
 _READY_TIMEOUT_S: Final = 60.0
 _WARM_S: Final = 0.5
+_FIRST_S: Final = 4.0
+"""Of load before anything is measured: drift looks at the first hundred answers of a window of ten
+minutes, and then at less than one a second."""
 _SETTINGS: Final = {
     "DIPTYCH_GATEWAY_HAS_COALESCING": "true",  # as users have it
     # A refusal costs a twentieth: however busy the machine is, there must be none in the figures.
@@ -156,6 +159,8 @@ def _cpu_by_turns(
         thin.wait_ready(_READY_TIMEOUT_S)
         turns = {GATEWAY: subject.server(stack.address), THIN_GATEWAY: subject.server(thin.address)}
         found: dict[str, list[CpuFigures]] = {role: [] for role in turns}
+        for role, server in turns.items():
+            UnderLoad(role, server, max(CLIENTS)).measure(min(_FIRST_S, window_s))
         for clients in CLIENTS:
             for role, server in turns.items():
                 UnderLoad(role, server, clients).measure(_WARM_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 from datetime import UTC, datetime
@@ -174,10 +175,9 @@ async def test_page_command_asks_the_same_from_a_shell(
             text=True,
             check=True,
         )
-        assert '"modalities": ["image", "text"], "label": "travel"' in result.stdout
-        answered = re.search(r'"score": ([\d.]+)', result.stdout)
-        assert answered is not None
-        assert score == f"{100 * float(answered[1]):.1f} %"
+        answered = json.loads(result.stdout)
+        assert (answered["modalities"], answered["label"]) == (["image", "text"], "travel")
+        assert score == f"{100 * answered['score']:.1f} %"
 
 
 async def test_page_takes_an_image_that_is_dropped_or_pasted(
