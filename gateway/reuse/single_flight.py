@@ -8,7 +8,7 @@ that of Go's `golang.org/x/sync/singleflight`, which has no such end.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ T = TypeVar("T")
 
 @dataclass(eq=False, slots=True)
 class Flight(Generic[T]):
-    """One computation and how many wait for it."""
+    """One computation and who waits for it."""
 
-    task: asyncio.Task[T]
-    waiting: int = 0
+    waiting: list[asyncio.Future[T]] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
 
 
 class SingleFlight(Generic[T]):
@@ -30,7 +30,7 @@ class SingleFlight(Generic[T]):
 
     def __init__(self) -> None:
         self._by_key: dict[Hashable, Flight[T]] = {}
-        self._tasks: set[asyncio.Task[T]] = set()  # the event loop itself keeps no task alive
+        self._flights: set[Flight[T]] = set()  # the event loop itself keeps no task alive
 
     def find(self, key: Hashable) -> Flight[T] | None:
         """Returns the computation of a key that can be joined, or None."""
@@ -40,16 +40,10 @@ class SingleFlight(Generic[T]):
         self, key: Hashable, compute: Callable[[], Coroutine[object, object, T]]
     ) -> Flight[T]:
         """Starts the computation of a key that has none; `wait` must follow at once."""
-        flight = Flight(asyncio.get_running_loop().create_task(compute()))
+        flight: Flight[T] = Flight()
         self._by_key[key] = flight
-        self._tasks.add(flight.task)
-
-        def end(task: asyncio.Task[T]) -> None:
-            self._tasks.discard(task)
-            self._forget(key, flight)
-
-        # Added first, so called first: who is woken by its end finds the key free.
-        flight.task.add_done_callback(end)
+        self._flights.add(flight)
+        flight.task = asyncio.get_running_loop().create_task(self._fly(key, flight, compute))
         return flight
 
     async def wait(self, key: Hashable, flight: Flight[T]) -> T:
@@ -57,32 +51,47 @@ class SingleFlight(Generic[T]):
 
         When the one who waits is cancelled and is the last, so is the computation.
         """
-        flight.waiting += 1
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        flight.waiting.append(answer)
         try:
-            if not flight.task.done():
-                await _ended(flight.task)
-            return flight.task.result()
+            return await answer
+        except asyncio.CancelledError:
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # it came too late to be heard, which is nothing to log
+            raise
         finally:
-            flight.waiting -= 1
-            if flight.waiting == 0 and not flight.task.done():
+            flight.waiting.remove(answer)
+            if not flight.waiting and flight.task is not None and not flight.task.done():
                 self._forget(key, flight)
                 flight.task.cancel()
+
+    async def _fly(
+        self,
+        key: Hashable,
+        flight: Flight[T],
+        compute: Callable[[], Coroutine[object, object, T]],
+    ) -> None:
+        """Computes, and wakes who waits; who is woken finds the key free."""
+        error: Exception | None = None
+        try:
+            answer = await compute()
+        except Exception as failure:  # noqa: BLE001 - it is everybody's who waits
+            error = failure
+        except asyncio.CancelledError:  # not by one who waits: by the end of the process
+            for each in flight.waiting:
+                each.cancel()
+            raise
+        finally:
+            self._flights.discard(flight)
+            self._forget(key, flight)
+        for each in flight.waiting:
+            if each.done():
+                continue
+            if error is not None:
+                each.set_exception(error)
+            else:
+                each.set_result(answer)
 
     def _forget(self, key: Hashable, flight: Flight[T]) -> None:
         if self._by_key.get(key) is flight:
             del self._by_key[key]
-
-
-async def _ended(task: asyncio.Task[T]) -> None:
-    """Waits for the end of a task, which the one who waits does not cancel; `shield` with less."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def wake(_task: asyncio.Task[T]) -> None:
-        if not future.done():
-            future.set_result(None)
-
-    task.add_done_callback(wake)
-    try:
-        await future
-    finally:
-        task.remove_done_callback(wake)
