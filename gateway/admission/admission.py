@@ -22,6 +22,7 @@ from gateway.errors import AdmissionRefusedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gateway.admission.batch_times import Batch
 _BATCH_RATIO: Final = 0.5
 _MARGIN: Final = 1.25  # what is ahead may take a quarter longer than it did of late
 _MIN_RETRY_S: Final = 0.05
@@ -206,14 +207,14 @@ class Admission:
         kind: WorkKind,
         service_s: float,
         latency_s: float,
-        batch_s: float | None,
+        batch: Batch | None,
     ) -> None:
         """See `Ticket.learn`."""
         now_s = self._clock()
         self._forecast.learn(kind, service_s, now_s)
-        if batch_s is not None:
+        if batch is not None:
             others = self._count - self._spared - 1
-            self._batches.learn(batch_s, latency_s, self._forecast.pause_s, others, now_s)
+            self._batches.learn(batch, latency_s, self._forecast.pause_s, others, now_s)
         self._observe_latency(ticket, latency_s, now_s)
 
     def leave(self, ticket: Ticket, *, has_missed: bool) -> None:

@@ -12,18 +12,24 @@ counted instead (decision 32):
   raise the estimate and never lower it, and when none came for long a little more is let in to see.
 - A missed deadline lowers it by a tenth, once a batch: multiplicative decrease, as on a loss
   (Chiu and Jain, Analysis of the increase and decrease algorithms, 1989).
+- Where smaller batches take less time, no more is let in than is worth the time (`batch_times`).
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from gateway.admission.batch_times import BatchTimes
 from gateway.admission.limit import TARGET_RATIO
 
-_SPREAD: Final = 1.1  # the slowest tenth needs a tenth more than two batches
+if TYPE_CHECKING:
+    from gateway.admission.batch_times import Batch
+
+_SPREAD: Final = 1.3  # so near to two batches a limit by latency hardly rises above one
 _BATCHES_INSIDE: Final = 2.0  # one taken part in and one waiting: BBR's gain of the window
+_IN_TIME_RATIO: Final = 0.6  # of the budget: two batches that take no more need not be smaller
 _MEMORY_S: Final = 1.0  # of the time of a batch
 _ROUND_RATIO: Final = 0.6  # of a batch: answers closer together are of the same batches
 _FULL_ROUNDS: Final = 5  # of which capacity is the mean
@@ -33,6 +39,7 @@ _DECREASE: Final = 0.9
 _STARTUP_GAIN: Final = 2.0  # while no full batch was seen
 _PROBE_GAIN: Final = 1.1
 _PROBE_AFTER_S: Final = 5.0
+_SHARE_SMOOTHING: Final = 0.1
 
 
 class Batches:
@@ -44,6 +51,10 @@ class Batches:
 
     def __init__(self, budget_s: float) -> None:
         self._budget_s = budget_s
+        self._wanted_s = TARGET_RATIO * budget_s
+        self._times = BatchTimes()
+        self._batch_size = 1  # of the last answer
+        self._own_share = 1.0  # of a batch; the rest is other processes'
         self._batch_s: float | None = None
         self._pause_s = 0.0
         self._heard_s = 0.0
@@ -64,12 +75,17 @@ class Batches:
         self._quiet_since_s = now_s
 
     def learn(
-        self, batch_s: float, latency_s: float, pause_s: float, others: int, now_s: float
+        self,
+        batch: Batch,
+        latency_s: float,
+        pause_s: float,
+        others: int,
+        now_s: float,
     ) -> None:
         """Hears of one answer.
 
         Args:
-            batch_s: how long its batch was computed.
+            batch: what it was computed in.
             latency_s: how long it was in the backend.
             pause_s: the longest pause between answers, of late.
             others: requests that are still inside.
@@ -77,18 +93,20 @@ class Batches:
         """
         forgotten = 1.0 - math.exp((self._heard_s - now_s) / _MEMORY_S)
         if self._batch_s is None:
-            self._batch_s, self._pause_s = batch_s, pause_s
-        self._batch_s += forgotten * (batch_s - self._batch_s)
+            self._batch_s, self._pause_s = batch.time_s, pause_s
+        self._batch_s += forgotten * (batch.time_s - self._batch_s)
         # Of late, not the longest: on a busy machine a single pause says nothing.
         self._pause_s += forgotten * (min(pause_s, self._batch_s) - self._pause_s)
+        self._times.observe(batch, now_s)
         self._heard_s = self._quiet_since_s = now_s
         if now_s - self._round_s >= _ROUND_RATIO * self._batch_s:
             self._begin_round(now_s)
         self._recent.append(now_s)
-        while self._recent[0] < now_s - _ROUND_RATIO * batch_s:
+        while self._recent[0] < now_s - _ROUND_RATIO * batch.time_s:
             self._recent.popleft()
         self._count = max(self._count, len(self._recent))
-        if latency_s - batch_s > _LEFT_OVER_RATIO * self._batch_s:
+        self._batch_size = batch.size
+        if latency_s - batch.time_s > _LEFT_OVER_RATIO * self._batch_s:
             self._note_left_over(now_s)
         self._in_service = min(self._size(), others)
 
@@ -102,6 +120,8 @@ class Batches:
     def _begin_round(self, now_s: float) -> None:
         if self._count:
             self._counts.append(self._count)
+            own_share = min(1.0, self._count / self._batch_size)
+            self._own_share += _SHARE_SMOOTHING * (own_share - self._own_share)
             self._capacity = max(self._capacity, sum(self._counts) / len(self._counts))
         self._round_s, self._count = now_s, 0
         self._has_left_over = self._has_missed = False
@@ -124,18 +144,23 @@ class Batches:
 
     @property
     def is_long(self) -> bool:
-        """Whether two batches take more of the budget than the limit wants of the slowest tenth."""
+        """Whether two batches, give or take, are longer than the slowest tenth should wait."""
         if self._batch_s is None:
             return False
-        return 2.0 * _SPREAD * min(self._pause_s, self._batch_s) > TARGET_RATIO * self._budget_s
+        return _BATCHES_INSIDE * _SPREAD * min(self._pause_s, self._batch_s) > self._wanted_s
 
     @property
     def limit(self) -> float | None:
-        """Most requests inside: two batches, or what latency allows; None where they are short."""
+        """Most requests inside: two batches; None where they are short.
+
+        Full ones, or as many as are worth their time where smaller ones take less.
+        """
         if self._batch_s is None or not self.is_long:
             return None
-        in_time = TARGET_RATIO * self._budget_s / self._batch_s
-        return max(_BATCHES_INSIDE, in_time) * self._size()
+        in_time_s = _IN_TIME_RATIO * self._budget_s / _BATCHES_INSIDE
+        enough = self._own_share * self._times.worthwhile_size(in_time_s)
+        inside = max(_BATCHES_INSIDE, self._wanted_s / self._batch_s)
+        return inside * max(1.0, min(self._size(), enough))
 
     def finish_s(self, inside: int, now_s: float) -> float:
         """Predicts the time until one more would be answered, in seconds.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gateway.admission.admission import Admission
     from gateway.admission.arrival import Arrival
+    from gateway.admission.batch_times import Batch
     from gateway.admission.deadline import Deadline
     from gateway.admission.forecast import WorkKind
     from gateway.placement import Placement
@@ -65,7 +66,7 @@ class Ticket:
         self._admission.start(self, kinds, len(kinds) if places is None else places)
 
     def learn(
-        self, kind: WorkKind, service_s: float, latency_s: float, batch_s: float | None = None
+        self, kind: WorkKind, service_s: float, latency_s: float, batch: Batch | None = None
     ) -> None:
         """Says what one answered item took.
 
@@ -73,9 +74,9 @@ class Ticket:
             kind: of work.
             service_s: the model steps' time for it, in seconds.
             latency_s: the backend's time from call to answer, in seconds.
-            batch_s: the time of the batch that it was in, in seconds; None where nobody says.
+            batch: the one that it was in; None where nobody says.
         """
-        self._admission.learn(self, kind, service_s, latency_s, batch_s)
+        self._admission.learn(self, kind, service_s, latency_s, batch)
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gateway.admission.batch_times import Batch
 from gateway.reuse.source import Source
 
 if TYPE_CHECKING:
@@ -20,5 +21,8 @@ def learn(ticket: Ticket, kind: WorkKind, answer: Classification) -> None:
     if answer.source is not Source.COMPUTED:
         return
     if ticket.placement is None or ticket.placement.pool is answer.placement.pool:
-        batch_s = None if answer.batch_ms is None else answer.batch_ms / 1000
-        ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000, batch_s)
+        batch = None
+        if answer.slower_batch is not None:
+            batch_ms, size = answer.slower_batch
+            batch = Batch(batch_ms / 1000, size)
+        ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000, batch)

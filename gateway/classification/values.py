@@ -164,7 +164,9 @@ class Classification:
         return image_ms + text_ms + preprocess_ms or timings.triton_ms
 
     @property
-    def batch_ms(self) -> float | None:
-        """The time of the slower encoder's whole batch; None where no encoder reports one."""
+    def slower_batch(self) -> tuple[float, int] | None:
+        """Milliseconds and size of the slower encoder's batch; None where no encoder reports it."""
         timings = self.timings
-        return max(timings.image_encoder_ms or 0.0, timings.text_encoder_ms or 0.0) or None
+        image = timings.image_encoder_ms or 0.0, self.image_batch_size or 1
+        text = timings.text_encoder_ms or 0.0, self.text_batch_size or 1
+        return max(image, text) if image[0] or text[0] else None

@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from gateway.admission.batch_times import Batch
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
@@ -32,13 +34,13 @@ class Job:
         done: called at its end with this job.
         waiting_for: branches that are not finished.
         service_s: its part of the steps' time so far.
-        batch_s: the longest time of a batch that it was in.
+        batch: the one that it was in, of several the one that took longest.
     """
 
     done: Callable[[Job], None]
     waiting_for: int = 0
     service_s: float = 0.0
-    batch_s: float = 0.0
+    batch: Batch | None = None
 
 
 class Step:
@@ -111,9 +113,11 @@ class Step:
         """Hears that a batch is done."""
         self._free += 1
         service_s = self._events.now_s - begun_s
+        batch = Batch(service_s, len(jobs))
         for job in jobs:
             job.service_s += service_s / len(jobs)
-            job.batch_s = max(job.batch_s, service_s)
+            if job.batch is None or job.batch.time_s < service_s:
+                job.batch = batch
             self._done(job)
         self._dispatch(0.0)
 

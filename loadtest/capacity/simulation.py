@@ -227,7 +227,7 @@ class _Run:
         if request.ticket is not None:
             if job is not None and not has_missed:
                 sent_s = now_s - request.sent_s
-                request.ticket.learn(_KIND, job.service_s, sent_s, job.batch_s)
+                request.ticket.learn(_KIND, job.service_s, sent_s, job.batch)
             self._admission.leave(request.ticket, has_missed=has_missed)
         if request.due_s >= self._setting.warm_up_s:
             if has_missed:

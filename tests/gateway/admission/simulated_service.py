@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from gateway.admission.admission import Admission
 from gateway.admission.arrival import Arrival
+from gateway.admission.batch_times import Batch
 from gateway.admission.deadline import Deadline
 from gateway.admission.forecast import WorkKind
 from gateway.errors import AdmissionRefusedError, DeadlineExceededError
@@ -123,7 +124,7 @@ class _Job:
     at_s: float
     client: str
     ticket: Ticket
-    batch_s: float = 0.0
+    batch: Batch | None = None
     share_s: float = 0.0
     is_over: bool = False
 
@@ -202,7 +203,7 @@ class _Run:
                 mean_s = self._service.batch_s(len(batch)) * self._service.slowness(self._now_s)
                 batch_s = mean_s * self._chance.uniform(0.8, 1.2)
                 for job in batch:
-                    job.batch_s, job.share_s = batch_s, batch_s / len(batch)
+                    job.batch, job.share_s = Batch(batch_s, len(batch)), batch_s / len(batch)
                 self._push(batch_s, partial(self._done, batch))
 
     def _done(self, batch: list[_Job]) -> None:
@@ -222,8 +223,8 @@ class _Run:
             with job.ticket:
                 of = self._service
                 service_s = job.share_s if of.has_shares else of.service_s
-                batch_s = job.batch_s if of.has_batch_times else None
-                job.ticket.learn(KIND, service_s, latency_s, batch_s)
+                told = job.batch if of.has_batch_times else None
+                job.ticket.learn(KIND, service_s, latency_s, told)
             self._outcome.in_time.append((job.at_s, latency_s))
         else:
             with suppress(DeadlineExceededError), job.ticket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.admission.batch_times import Batch
 from gateway.admission.batches import Batches
 from tests.gateway.admission.simulated_service import BUDGET_S, SimulatedService
 
@@ -16,7 +17,7 @@ def answer_batch(
     batches: Batches, count: int, now_s: float, latency_s: float = 1.5 * BATCH_S, inside: int = 0
 ) -> None:
     for left in range(inside + count - 1, inside - 1, -1):
-        batches.learn(BATCH_S, latency_s, BATCH_S, left, now_s)
+        batches.learn(Batch(BATCH_S, count), latency_s, BATCH_S, left, now_s)
 
 
 def full_batches(batches: Batches, count: int, number: int, begun_s: float = 0.0) -> float:
@@ -30,7 +31,7 @@ def full_batches(batches: Batches, count: int, number: int, begun_s: float = 0.0
 def test_batches_that_are_short_before_the_deadline_hold_no_limit() -> None:
     batches = Batches(BUDGET_S)
     for step in range(10):
-        batches.learn(0.028, 0.2, 0.03, 4, 0.028 * step)
+        batches.learn(Batch(0.028, 4), 0.2, 0.03, 4, 0.028 * step)
     assert not batches.is_long
     assert batches.limit is None
 
@@ -116,6 +117,17 @@ def test_admission_long_batches_that_slow_down_lose_little() -> None:
     assert outcome.goodput_rps(5.5, 8) >= 0.75 * service.capacity_rps / 2
     assert outcome.goodput_rps(9, 14) >= 0.95 * service.capacity_rps
     assert outcome.miss_ratio(9, 14) < 0.01
+
+
+def test_admission_long_batches_that_take_less_with_less_in_them_are_kept_small() -> None:
+    # 40 ms and 5 ms each. Full ones, two of 200 ms, would answer 160 a second after up to 480 ms;
+    # two of 22 in 150 ms, which is in time, 147.
+    service = SimulatedService(1, 0.2, max_batch=32, fixed_ratio=0.2, has_shares=True)
+    outcome = service.run(lambda _: 2 * service.capacity_rps, END_S)
+    assert outcome.goodput_rps(SETTLED_S, END_S) >= 0.85 * service.capacity_rps
+    latencies_s = sorted(each_s for at_s, each_s in outcome.in_time if at_s >= SETTLED_S)
+    assert latencies_s[int(0.99 * len(latencies_s))] < 0.8 * BUDGET_S
+    assert outcome.miss_ratio(SETTLED_S, END_S) == 0
 
 
 def test_admission_long_batches_after_an_idle_time_take_the_second_request_too() -> None:
