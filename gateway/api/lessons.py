@@ -22,7 +22,7 @@ def learn(ticket: Ticket, kind: WorkKind, answer: Classification) -> None:
         return
     if ticket.placement is None or ticket.placement.pool is answer.placement.pool:
         batch = None
-        if answer.slower_batch is not None:
-            batch_ms, size = answer.slower_batch
+        if (slower := answer.slower_batch) is not None:
+            batch_ms, size = slower
             batch = Batch(batch_ms / 1000, size)
         ticket.learn(kind, answer.service_ms / 1000, answer.timings.triton_ms / 1000, batch)

@@ -14,12 +14,13 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from gateway.api.envelope import EnvelopeLimits, Item, image_too_large, text_too_long
+from gateway.api.plain_form import split_plain_form
 from gateway.errors import MalformedRequestError
 from gateway.remote_images.locations import MAX_URL_CHARS
 from gateway.suggestion import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
 ENVELOPE_BYTES: Final = 16 * 1024
 """Room for boundaries and part headers beside the parts themselves."""
@@ -65,10 +66,16 @@ async def read_multipart(
             "Content-Type names no boundary; let the HTTP library set the header.",
             field="Content-Type",
         )
+    boundary = match[1] or match[2]
     reader = _PartReader(limits)
+    # What is whole comes as one chunk, and is plain but for the bodies of few clients.
+    chunk = await anext(chunks, b"")
+    following = await anext(chunks, None)
+    if following is None and reader.take_plain(split_plain_form(chunk, boundary)):
+        return _to_item(reader.parts, reader.lists)
     try:
         parser = MultipartParser(
-            match[1] or match[2],
+            boundary,
             {
                 "on_part_begin": reader.on_part_begin,
                 "on_header_field": reader.on_header_field,
@@ -80,8 +87,11 @@ async def read_multipart(
                 "on_end": reader.on_end,
             },
         )
-        async for chunk in chunks:
-            parser.write(chunk)
+        parser.write(chunk)
+        if following is not None:
+            parser.write(following)
+        async for later in chunks:
+            parser.write(later)
     except (FormParserError, UnicodeEncodeError) as error:
         raise MalformedRequestError(
             "multipart_invalid", "The body is not valid multipart/form-data."
@@ -94,7 +104,7 @@ async def read_multipart(
 
 
 class _PartReader:
-    """Collects parts; its methods are the parser's callbacks."""
+    """Collects parts; its methods named `on_` are the parser's callbacks."""
 
     def __init__(self, limits: EnvelopeLimits) -> None:
         self.parts: dict[str, bytes] = {}
@@ -113,6 +123,18 @@ class _PartReader:
         self._name = ""
         self._slices: list[memoryview] = []
         self._size_bytes = 0
+
+    def take_plain(self, parts: Sequence[tuple[str, bytes]] | None) -> bool:
+        """Takes all parts of an upload, or none where the parser is to say what is wrong."""
+        if parts is None:
+            return False
+        for name, content in parts:
+            is_wrong = name not in _PARTS or name in self.parts
+            if is_wrong or len(content) > self._max_bytes.get(name, _MAX_SHORT_BYTES):
+                self.parts, self.lists = {}, {}
+                return False
+            self._keep(name, content)
+        return True
 
     def on_part_begin(self) -> None:
         self._headers = {}
@@ -162,12 +184,14 @@ class _PartReader:
         self._slices.append(memoryview(data)[start:end])
 
     def on_part_end(self) -> None:
-        content = b"".join(self._slices)
-        if self._name in _LISTS:
-            self.lists.setdefault(self._name, []).append(content)
-        else:
-            self.parts[self._name] = content
+        self._keep(self._name, b"".join(self._slices))
         self._slices = []
+
+    def _keep(self, name: str, content: bytes) -> None:
+        if name in _LISTS:
+            self.lists.setdefault(name, []).append(content)
+        else:
+            self.parts[name] = content
 
     def on_end(self) -> None:
         self.is_complete = True

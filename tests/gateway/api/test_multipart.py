@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import itertools
 import random
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from gateway.api import multipart
 from gateway.api.envelope import EnvelopeLimits, Item
 from gateway.api.multipart import read_multipart
 from gateway.errors import MalformedRequestError, PayloadTooLargeError, RequestError
@@ -47,6 +47,13 @@ async def read(body: bytes, *cuts: int, content_type: str = CONTENT_TYPE) -> Ite
             yield body[start:end]
 
     return await read_multipart(content_type, chunks(), LIMITS)
+
+
+async def outcome(body: bytes, *cuts: int) -> Item | tuple[str | None, ...]:
+    try:
+        return await read(body, *cuts)
+    except RequestError as error:
+        return error.code, error.field, str(error)
 
 
 async def test_read_multipart_is_the_same_however_the_body_is_cut() -> None:
@@ -136,7 +143,53 @@ async def test_read_multipart_mutated_bodies_are_read_or_refused(seed: int) -> N
                 del body[at : at + rng.randint(1, 40)]
             else:
                 body[at:at] = rng.choice([b"\r\n", b"--", END, b"\x00", b'"', b":", b";"])
-        cuts = [rng.randrange(len(body) + 1) for _ in range(3)]
-        with suppress(RequestError):
-            item = await read(bytes(body), *cuts)
-            assert item.image is None or len(item.image) <= LIMITS.max_image_bytes
+        # Whole, it may be split at its boundary; cut, the parser reads it.
+        whole, cut = await outcome(bytes(body)), await outcome(bytes(body), len(body) // 2)
+        assert whole == cut
+        if isinstance(whole, Item):
+            assert whole.image is None or len(whole.image) <= LIMITS.max_image_bytes
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        part("image", IMAGE, "Content-Type: image/jpeg\r\n") + part("text", b"words") + END,
+        part("text", b"") + END,
+        part("labels", b"cat") + part("labels", b"dog") + END,
+        part("text", b"a\r\n\r\nb\r\n--b0und4r") + END,
+    ],
+)
+async def test_plain_bodies_are_split_without_the_parser(
+    body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = await read(body, len(body) // 2)
+    monkeypatch.setattr(multipart, "MultipartParser", None)
+    assert await read(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        part("text", b"words") + END + b"epilogue",
+        b"preamble\r\n" + part("text", b"words") + END,
+        part("text", b"words") + END.removesuffix(b"\r\n"),
+        part("text", b"words") + part("text", b"again") + END,
+        part("text", b"x" * 401) + END,
+        part("sound", b"words") + END,
+        part("text", b"words", "Content-Transfer-Encoding: base64\r\n") + END,
+        part("text", b"words", "Content-Disposition: form-data; name=image\r\n") + END,
+        part("text", b"words", "Content-Type: text/plain\r\nContent-Type: text/html\r\n") + END,
+        part("text", f"a\r\n--{BOUNDARY}b".encode()) + END,
+        part("text", f"a\r\n--{BOUNDARY} \r\n".encode()) + END,
+        part('text"; name="image', b"words") + END,
+        part("text", b"words").replace(b"form-data", b"attachment") + END,
+        part("text", b"words").replace(b'name="text"', b'name="text"; name*=image') + END,
+        part("text", b"words").replace(b'"text"', b'"text"; filename="a;b"') + END,
+        part("text", b"words").replace(b": form", b":form") + END,
+        part("text", b"words").replace(b"\r\n", b"\n") + END,
+        END,
+        b"",
+    ],
+)
+async def test_bodies_that_are_not_plain_are_read_as_the_parser_reads_them(body: bytes) -> None:
+    assert await outcome(body) == await outcome(body, *range(0, len(body), 5))
