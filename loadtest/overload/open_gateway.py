@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from gateway.admission.arrival import Arrival
+    from gateway.admission.batch_times import Batch
     from gateway.admission.forecast import WorkKind
 
 
@@ -32,7 +33,7 @@ class _OpenTicket(Ticket):
         """Does nothing."""
 
     def learn(
-        self, kind: WorkKind, service_s: float, latency_s: float, batch_s: float | None = None
+        self, kind: WorkKind, service_s: float, latency_s: float, batch: Batch | None = None
     ) -> None:
         """Does nothing."""
 
