@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +30,8 @@ def echo_server() -> Iterator[tuple[str, int]]:
             threading.Thread(target=echo, args=(connection,), daemon=True).start()
 
     def echo(connection: socket.socket) -> None:
-        with connection:
+        # Where the relay is told to hang up, it resets.
+        with connection, suppress(ConnectionResetError):
             while data := connection.recv(1024):
                 connection.sendall(data)
 
