@@ -5,8 +5,9 @@ Values that admission, the pools and the answers share.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from gateway.value import value
 
 
 class PoolName(StrEnum):
@@ -28,7 +29,7 @@ class Degraded(StrEnum):
     BROWN_OUT = "brown_out"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Placement:
     """A pool, and why it is not the first choice; None when it is."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from gateway.value import value
 
 if TYPE_CHECKING:
     from gateway.admission.deadline import Deadline
@@ -27,7 +28,7 @@ class Reason(StrEnum):
     SHARE = "client_share"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrival:
     """What is known of a request before its body is read.
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from gateway.value import value
 
 _MEMORY_S: Final = 10.0
 _LEAST_SPREAD: Final = 0.1  # of the mean size: where sizes differ by less, they tell no slope
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Batch:
     """The batch in which an answer was computed.
 

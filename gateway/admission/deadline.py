@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from gateway.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deadline:
     """A budget of time that has begun to run.
 

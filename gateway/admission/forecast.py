@@ -10,17 +10,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 _SMOOTHING: Final = 0.1  # of service times; ten answers make a new one
 _FORGET_S: Final = 10.0
 _MARKS: Final = 32  # of which the window consists
 
 
-@dataclass(frozen=True, slots=True)
-class WorkKind:
+class WorkKind(NamedTuple):
     """What requests of about the same cost have in common.
 
     Attributes:
@@ -64,6 +61,7 @@ class Throughput:
         self._window_s = window_s
         # Time of being busy and work done so far, at moments when work was done.
         self._marks: deque[tuple[float, float]] = deque([(0.0, 0.0)])
+        self._pauses_s: deque[float] = deque()  # between each mark and the next
         self._pause_s = 0.0
         self._work_s = 0.0
         self._busy_s = 0.0
@@ -78,13 +76,16 @@ class Throughput:
     def add(self, work_s: float) -> None:
         """Counts work that is done."""
         self._work_s += work_s
-        marks = self._marks
+        marks, pauses_s = self._marks, self._pauses_s
         if len(marks) > 1 and self._busy_s - marks[-2][0] < self._window_s / _MARKS:
             marks.pop()
+            pauses_s.pop()
+        pauses_s.append(self._busy_s - marks[-1][0])
         marks.append((self._busy_s, self._work_s))
         while len(marks) > 2 and marks[1][0] < self._busy_s - self._window_s:
             marks.popleft()
-        self._pause_s = max(later - earlier for (earlier, _), (later, _) in pairwise(marks))
+            pauses_s.popleft()
+        self._pause_s = max(pauses_s)
 
     @property
     def pause_s(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from gateway.api.edge import headers_in
 from gateway.api.upload import UPLOAD_KEY
@@ -20,7 +20,7 @@ from gateway.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import Coroutine
 
     from starlette.requests import Request
 
@@ -30,42 +30,60 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-async def read_chunks(request: Request, max_body_bytes: int) -> AsyncIterator[bytes]:
-    """Yields the body as it arrives.
+class BodyChunks:
+    """Iterates over a body as it arrives; what is there whole is one chunk.
+
+    A class, as the event loop keeps book of each generator that is asynchronous.
+
+    Args:
+        request: whose body.
+        max_body_bytes: largest body.
 
     Raises:
         PayloadTooLargeError: the body is, or says it is, above the limit.
         ClientDisconnectedError: the body ended early because the client went away.
         MalformedRequestError: the length header is not a number.
     """
-    declared = headers_in(request.scope).get("content-length")
-    if declared is not None:
-        if not (declared.isascii() and declared.isdigit()):
-            raise MalformedRequestError(
-                "content_length_invalid",
-                "Content-Length is not a number.",
-                field="Content-Length",
-            )
-        if int(declared) > max_body_bytes:
-            raise _body_too_large(max_body_bytes, int(declared))
-    received_bytes = 0
-    while True:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnectedError
-        chunk: bytes = message.get("body", b"")
-        received_bytes += len(chunk)
-        if received_bytes > max_body_bytes:
-            raise _body_too_large(max_body_bytes)
-        if chunk:
-            yield chunk
-        if not message.get("more_body", False):
-            return
+
+    def __init__(self, request: Request, max_body_bytes: int) -> None:
+        declared = headers_in(request.scope).get("content-length")
+        if declared is not None:
+            if not (declared.isascii() and declared.isdigit()):
+                raise MalformedRequestError(
+                    "content_length_invalid",
+                    "Content-Length is not a number.",
+                    field="Content-Length",
+                )
+            if int(declared) > max_body_bytes:
+                raise _body_too_large(max_body_bytes, int(declared))
+        self._receive = request.receive
+        self._max_body_bytes = max_body_bytes
+        self._received_bytes = 0
+        self._has_more = True
+
+    def __aiter__(self) -> Self:
+        """Returns itself: a body is read once."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Waits for the next chunk, which holds at least one byte."""
+        while self._has_more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnectedError
+            chunk: bytes = message.get("body", b"")
+            self._has_more = message.get("more_body", False)
+            self._received_bytes += len(chunk)
+            if self._received_bytes > self._max_body_bytes:
+                raise _body_too_large(self._max_body_bytes)
+            if chunk:
+                return chunk
+        raise StopAsyncIteration
 
 
 async def read_body(request: Request, max_body_bytes: int) -> bytes:
-    """Returns the whole body. Raises as `read_chunks` does."""
-    return b"".join([chunk async for chunk in read_chunks(request, max_body_bytes)])
+    """Returns the whole body. Raises as `BodyChunks` does."""
+    return b"".join([chunk async for chunk in BodyChunks(request, max_body_bytes)])
 
 
 async def received_in_time(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from gateway.api.subject import merged
 from gateway.classification.values import ClassifyRequest
 from gateway.errors import InvalidInputError, MalformedRequestError, PayloadTooLargeError
+from gateway.value import value
 from gateway.zero_shot.query import to_query, to_templates
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class EnvelopeLimits:
         return 4 * self.max_text_chars
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestOrigin:
     """Where a request comes from: who, when, and its name in the logs; see `ClassifyRequest`."""
 
@@ -56,7 +57,7 @@ class RequestOrigin:
     placement: Placement | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Item:
     """What a caller sent, as any transport reads it; None is what was not sent."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.admission.forecast import WorkKind
 from gateway.contract.manifest import ModalitySet
+from gateway.value import value
 from gateway.zero_shot.embeddings import CONCURRENCY
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def label_places(new_prompts: int) -> int:
     return min(CONCURRENCY, new_prompts)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TicketLabelWork:
     """A `LabelWork` that a ticket hears of.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter
@@ -13,7 +12,7 @@ from gateway.admission.forecast import WorkKind
 from gateway.api import json_body, multipart
 from gateway.api.answers import classification_answer
 from gateway.api.authentication import principal_of
-from gateway.api.body import read_body, read_chunks, received_in_time
+from gateway.api.body import BodyChunks, read_body, received_in_time
 from gateway.api.departure import CancelOnDisconnect
 from gateway.api.edge import headers_in, observation_of
 from gateway.api.envelope import EnvelopeLimits, Item, RequestOrigin, to_request
@@ -27,6 +26,7 @@ from gateway.api.subject import subject_of
 from gateway.errors import DeadlineExceededError, GatewayError, UnsupportedContentTypeError
 from gateway.telemetry.tracing import names
 from gateway.telemetry.tracing.span import stage
+from gateway.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ _JSON: Final = "application/json"
 _MULTIPART: Final = "multipart/form-data"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Job:
     """An item that is known to be good, and who answers it."""
 
@@ -162,7 +162,7 @@ class ClassificationApi:
         content_type = headers_in(request.scope).get("content-type", "")
         media_type = _require_media_type(request, _MULTIPART, _JSON)
         if media_type == _MULTIPART:
-            chunks = read_chunks(request, self._max_multipart_bytes)
+            chunks = BodyChunks(request, self._max_multipart_bytes)
             return await multipart.read_multipart(content_type, chunks, self._limits)
         return await json_body.read_item(await read_body(request, self._max_json_bytes))
 

@@ -6,12 +6,13 @@ REST and gRPC call this; `classifier` does the work.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gateway.classification.brown_out import reduce_to_place
 from gateway.contract.manifest import VariantKind
 from gateway.errors import GatewayError, RequestError, VariantUnavailableError
+from gateway.value import value
 from gateway.zero_shot.fit import require_fit
 from gateway.zero_shot.query import LabelQuery
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from gateway.zero_shot.label_sets import LabelSets
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RoutedAnswer:
     """An answer, why its variant gave it, and what proves that it was given.
 

@@ -6,8 +6,9 @@ only sends what it is asked for, and hands over what came. `gateway.watching` im
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from gateway.value import value
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.triton.backend import Row
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ticket:
     """What an answer was drawn for before it was computed.
 
@@ -33,7 +34,7 @@ class Ticket:
     is_uniform: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DrawnFeatures:
     """The features of one answer, and what they were asked for.
 

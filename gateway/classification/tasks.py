@@ -5,11 +5,11 @@ A variant without tasks in its manifest has one, and its answer is the ranking a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from gateway.classification.outputs import rank
 from gateway.classification.values import Scores, TaskAnswer
+from gateway.value import value
 
 if TYPE_CHECKING:
     from gateway.classification.values import RankedLabel
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.triton.backend import Row
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reading:
     """What a row of logits says.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gateway.contract.manifest import ModalitySet
+from gateway.value import value
 
 if TYPE_CHECKING:
     from gateway.admission.deadline import Deadline
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.zero_shot.query import LabelQuery
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClassifyRequest:
     """One item, its envelope already checked: at least one of `image` and `text` is there.
 
@@ -64,7 +64,7 @@ class RankedLabel(NamedTuple):
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Scores:
     """What a variant says of each of its labels.
 
@@ -81,7 +81,7 @@ class Scores:
     activation: Literal["softmax", "sigmoid"] = "softmax"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TaskAnswer:
     """What one of several tasks answers.
 
@@ -97,7 +97,7 @@ class TaskAnswer:
     applying: tuple[RankedLabel, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StageTimings:
     """Where the time went, in milliseconds. The stages of an absent modality are None.
 
@@ -119,7 +119,7 @@ class StageTimings:
     labels_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Classification:
     """The answer to one `ClassifyRequest`.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
+from gateway.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gateway.triton.backend import Row
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """One item on its way to a server.
 
@@ -40,7 +40,7 @@ class Call:
     has_features: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Served:
     """What came back: the outputs by name, and who made them."""
 

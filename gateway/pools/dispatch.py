@@ -11,7 +11,6 @@ which is only slow gets no second load).
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import (
@@ -26,6 +25,7 @@ from gateway.placement import Degraded, Placement
 from gateway.pools.call import Served
 from gateway.pools.call_span import call_span
 from gateway.pools.retry_budget import RetryBudget
+from gateway.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +45,7 @@ _RETRIABLE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Route:
     pool: Pool
     endpoint: Endpoint

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
+
+from gateway.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ def labels_digest(value: str) -> bytes:
     return hashlib.sha256(value.encode()).digest()[:_LABELS_DIGEST_BYTES]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PredictedTask:
     """What one task answered.
 
@@ -81,7 +82,7 @@ class PredictedTask:
         return labels_digest(self.value or "") if self.kept_digest is None else self.kept_digest
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DrawnArm:
     """The draw of an experiment.
 
@@ -102,7 +103,7 @@ class DrawnArm:
     is_sticky: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Receipt:
     """One prediction.
 
@@ -129,7 +130,7 @@ class Receipt:
     nonce: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SignedReceipt:
     """A receipt and its text.
 

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    """What one key signs with."""
+
+    signs_from: datetime
+    head: bytes
+    begun: hmac.HMAC  # and copied each time: to look the algorithm up takes as long as to use it
+
+    def tag(self, payload: bytes) -> bytes:
+        mac = self.begun.copy()
+        mac.update(self.head + payload)
+        return mac.digest()[:_TAG_BYTES]
+
+
 class ReceiptRing:
     """The keys that are good at the moment.
 
@@ -57,12 +72,11 @@ class ReceiptRing:
     def replace(self, keys: ReceiptKeys) -> None:
         """Takes other keys in place of all that there are."""
         self._keys = keys
-        self._by_fingerprint = {_fingerprint(each): each for each in keys.keys}
         # The last that began to sign: of equals the one further down in the file.
-        self._by_start = sorted(keys.keys, key=lambda each: each.signs_from)
-        self._heads = {each: _VERSION + _fingerprint(each) for each in keys.keys}
-        # Begun once and copied: to look the algorithm up takes as long as to use it.
-        self._begun = {each: hmac.new(each.secret, _SIGNING, hashlib.sha256) for each in keys.keys}
+        self._by_start = [
+            _signer(each) for each in sorted(keys.keys, key=lambda each: each.signs_from)
+        ]
+        self._by_head = {each.head: each for each in self._by_start}
 
     def __len__(self) -> int:
         return len(self._keys.keys)
@@ -74,11 +88,10 @@ class ReceiptRing:
 
     def sign(self, receipt: Receipt) -> SignedReceipt:
         """Makes the text of a receipt."""
-        key = self._signing_key()
-        head = self._heads[key]
+        signer = self._signing()
         payload = encode(receipt)
-        tag = self._tag(key, head, payload)
-        text = base64.urlsafe_b64encode(head + tag + payload).rstrip(b"=").decode()
+        tag = signer.tag(payload)
+        text = base64.urlsafe_b64encode(signer.head + tag + payload).rstrip(b"=").decode()
         return SignedReceipt(PREFIX + text, tag.hex(), receipt)
 
     def verify(self, text: str) -> SignedReceipt:
@@ -95,15 +108,15 @@ class ReceiptRing:
             blob[_HEAD_BYTES : _HEAD_BYTES + _TAG_BYTES],
             blob[_HEAD_BYTES + _TAG_BYTES :],
         )
-        key = self._by_fingerprint.get(head[len(_VERSION) :])
-        if key is None:
+        signer = self._by_head.get(head)
+        if signer is None:
             raise InvalidReceiptError(
                 "receipt_key_unknown",
                 "The prediction_id was signed with a key that this service does not have: another "
                 "service signed it, or the key was taken out, or replicas do not share one file "
                 "of receipt keys.",
             )
-        if not hmac.compare_digest(self._tag(key, head, payload), tag):
+        if not hmac.compare_digest(signer.tag(payload), tag):
             raise InvalidReceiptError(
                 "receipt_forged",
                 "The prediction_id was changed or cut since it was signed; send it as it came.",
@@ -122,15 +135,17 @@ class ReceiptRing:
         """Returns all that may stand for a unit key in what is stored: one for each secret."""
         return tuple(_unit_hash(each, unit) for each in self._keys.unit_secrets)
 
-    def _tag(self, key: ReceiptKey, head: bytes, payload: bytes) -> bytes:
-        mac = self._begun[key].copy()
-        mac.update(head + payload)
-        return mac.digest()[:_TAG_BYTES]
-
-    def _signing_key(self) -> ReceiptKey:
+    def _signing(self) -> _Signer:
         now = self._now()
-        begun = [each for each in self._by_start if each.signs_from <= now]
-        return begun[-1] if begun else self._by_start[0]
+        for each in reversed(self._by_start):
+            if each.signs_from <= now:
+                return each
+        return self._by_start[0]
+
+
+def _signer(key: ReceiptKey) -> _Signer:
+    begun = hmac.new(key.secret, _SIGNING, hashlib.sha256)
+    return _Signer(key.signs_from, _VERSION + _fingerprint(key), begun)
 
 
 def _unwrap(text: str) -> bytes:

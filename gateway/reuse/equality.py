@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final
+
+from gateway.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +24,7 @@ _THREAD_FROM_BYTES: Final = 4 * 1024 * 1024  # from here on hashing takes more t
 _LENGTH_BYTES: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Question:
     """What a model is asked.
 

@@ -12,6 +12,7 @@ from gateway.errors import TrafficPlanError
 from gateway.routing.conditions import compile_condition
 from gateway.routing.hashing import pick_arm, slot
 from gateway.routing.reason import Reason
+from gateway.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +41,7 @@ _DECIDING: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Draw:
     """Which arm of which experiment a request got, whether that arm can serve or not.
 

@@ -13,6 +13,7 @@ from gateway.contract.manifest import VariantKind
 from gateway.routing.choice import choose_variant
 from gateway.routing.gates import Gate, gates_of
 from gateway.routing.reason import Reason
+from gateway.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _SUSPENSION_S: Final = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """Which variant answers, and why.
 

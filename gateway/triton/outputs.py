@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gateway.contract import tensors
 from gateway.errors import BackendError
+from gateway.value import value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _US_PER_MS: Final = 1000.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Trace:
     """What a branch of the ensemble tells of itself; None is what it does not tell."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.classification.outputs import probabilities
@@ -10,6 +9,7 @@ from gateway.contract.capture import CapturedRow, CapturedTask
 from gateway.contract.drift.properties import image_properties, text_properties
 from gateway.contract.drift.reference import ONLY_TASK
 from gateway.contract.tensors import IMAGE_FEATURES, TEXT_FEATURES
+from gateway.value import value
 from gateway.watching.drift_watch import Stream
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.receipts.receipt import SignedReceipt
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Drawn:
     """An answer on its way to the thread that looks at it.
 

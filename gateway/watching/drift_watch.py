@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.telemetry.logs import log_event
 
@@ -50,8 +50,7 @@ class WindowPolicy:
     false_alarm: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """The traffic of one window after the other.
 
     Attributes:
