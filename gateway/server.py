@@ -76,7 +76,8 @@ class _HttpServer(uvicorn.Server):
         """Keeps the date of answers; uvicorn's own loop wakes ten times a second for it."""
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), _TICK_S)
+                async with asyncio.timeout(_TICK_S):
+                    await self._ending.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stops to accept, then gives requests already on their way the time to be read.
@@ -274,8 +275,6 @@ def _http_server(app: ASGIApp, parts: Collaborators) -> _HttpServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            # Our own timer ends idle connections; this one would end them at other moments too.
-            timeout_keep_alive=math.ceil(settings.idle_timeout_s) + 1,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
         ),
         protocol,

@@ -168,7 +168,8 @@ class Admission:
         if len(kinds) > 1 and not is_alone and self._finish_s(more_s, more, now_s) > left_s:
             raise self._refuse(Reason.DEADLINE, ticket.arrival, now_s)
         self._forecast.start(ticket.work_s, work_s, now_s)
-        self._move(more, ticket.arrival.client)
+        if more:
+            self._move(more, ticket.arrival.client)
         ticket.has_started, ticket.work_s, ticket.places = True, work_s, places
         self._limit.note_in_flight(self._count)
 

@@ -52,6 +52,11 @@ class ConnectionLimits:
     max_headers: int = 100
     max_unwanted_bytes: int = 64 * 1024 * 1024
 
+    @property
+    def shortest_timeout_s(self) -> float:
+        """The least of what a connection may be waited for."""
+        return min(self.head_timeout_s, self.body_timeout_s, self.idle_timeout_s)
+
 
 class ConnectionObserver(Protocol):
     """Where connections are counted; `telemetry.metrics.Metrics` is one."""

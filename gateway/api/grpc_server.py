@@ -102,12 +102,15 @@ class GrpcServer:
 
     async def mirror_readiness(self) -> None:
         """Tells the health service every second whether this process is ready; until cancelled."""
+        states = health_pb2.HealthCheckResponse
+        told = states.UNKNOWN
         while True:
             is_ready = not await self._readiness.reasons_against()
-            states = health_pb2.HealthCheckResponse
             state = states.SERVING if is_ready else states.NOT_SERVING
-            for name in ("", _SERVICE, _FEEDBACK):
-                await self._health.set(name, state)
+            if state != told:
+                for name in ("", _SERVICE, _FEEDBACK):
+                    await self._health.set(name, state)
+                told = state
             await asyncio.sleep(_HEALTH_REFRESH_S)
 
     async def end_health(self) -> None:

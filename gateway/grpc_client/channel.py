@@ -11,12 +11,11 @@ import grpc
 
 from gateway.grpc_client.connection import Connection
 from gateway.grpc_client.errors import RpcError
+from gateway.grpc_client.expiry import Expiry, spent
 from gateway.grpc_client.headers import write_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from gateway.grpc_client.stream import Stream
 
 _CONNECT_TIMEOUT_S: Final = 1.0
 # A restarted server is to be found again within a second; gRPC's own library waits up to 120.
@@ -45,6 +44,7 @@ class Channel:
         self._max_sent_bytes = max_sent_bytes
         self._max_received_bytes = max_received_bytes
         self._loop = asyncio.get_running_loop()
+        self._expiry = Expiry(self._loop)
         self._connection: Connection | None = None
         self._left: list[Connection] = []  # on which calls go on, but none begins
         self._connecting: asyncio.Task[None] | None = None
@@ -73,7 +73,7 @@ class Channel:
             RpcError: it did not end with OK.
         """
         if timeout_s <= 0:
-            raise _late()
+            raise spent()
         if (size := sum(map(len, message))) > self._max_sent_bytes:
             raise RpcError(
                 grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -86,11 +86,11 @@ class Channel:
             timeout_s = max(0.0, due_s - self._loop.time())
         head = write_request(self._authority, path, timeout_s, metadata)
         stream = connection.begin(head, message)
-        timer = self._loop.call_at(due_s, _expire, stream)
+        self._expiry.watch(stream, due_s)
         try:
             return await stream.answer
         finally:
-            timer.cancel()
+            self._expiry.forget(stream)
             connection.end(stream)
 
     async def close(self) -> None:
@@ -103,6 +103,7 @@ class Channel:
         for each in (self._connection, *self._left):
             if each is not None:
                 each.close("the channel is closed")
+        self._expiry.close()
 
     async def _connected(self, due_s: float) -> Connection:
         if self._connecting is None:
@@ -112,7 +113,7 @@ class Channel:
         # All that wait, wait for one try, which goes on when one of them gives up.
         done, _ = await asyncio.wait({self._connecting}, timeout=due_s - self._loop.time())
         if not done:
-            raise _late()
+            raise spent()
         if self._connection is None or not self._connection.is_open:
             raise self._unavailable()
         return self._connection
@@ -150,11 +151,3 @@ class Channel:
     def _unavailable(self) -> RpcError:
         why = "the channel is closed" if self._is_closed else f"no connection: {self._failure}"
         return RpcError(grpc.StatusCode.UNAVAILABLE, why)
-
-
-def _expire(stream: Stream) -> None:
-    stream.fail(_late())
-
-
-def _late() -> RpcError:
-    return RpcError(grpc.StatusCode.DEADLINE_EXCEEDED, "the time of the call is spent")
