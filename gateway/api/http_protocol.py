@@ -43,9 +43,10 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         super().__init__(**given)
         self._all = connections
         self._limits = connections.limits
+        # With the head, the body or the next request.
         self._patience: Countdown[ConnectionEnd] = Countdown(
-            self.loop, connections.limits.shortest_timeout_s, self._end
-        )  # with the head, the body or the next request
+            self.loop, self._limits.shortest_timeout_s, self._end
+        )
         self._write_timer: asyncio.TimerHandle | None = None
         self._is_in_head = True
         self._head_bytes = 0
