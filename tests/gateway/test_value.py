@@ -28,8 +28,7 @@ def test_a_value_holds_its_fields_and_nothing_else() -> None:
 
 
 def test_a_hash_of_the_class_own_is_kept() -> None:
-    same = {"caller": "", "model": "m", "digest": "d"}
-    one, other = (Question(**same, inputs={"TEXT": text}) for text in (b"a", b"a"))
+    one, other = (Question("", "m", "d", {"TEXT": text}) for text in (b"a", b"a"))
     assert hash(one) == hash(other)  # a mapping has none, so that of all fields would fail
 
 
